@@ -1,0 +1,81 @@
+// A command as data and one function. Help, man pages, completions, `help --output json` and parsing all come from the same
+// CommandSpec tree; only cli.cpp knows the flag parser.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/context.h"
+#include "core/report/report.h"
+
+namespace ysdb {
+
+struct FlagSpec {
+    std::string name;                    // "--rows"
+    std::string value;                   // "N", "FILE"; empty: a switch
+    std::string help;                    // one lowercase line without a period
+    std::string fallback;                // default, as shown; empty: none
+    std::vector<std::string> choices;    // when only these are allowed
+    bool repeatable = false;
+};
+
+struct ArgumentSpec {
+    std::string name;                    // "TABLE"
+    std::string help;
+    bool required = true;
+    bool repeatable = false;
+};
+
+struct Example {
+    std::string command;                 // "ysdb lab up --only postgres"
+    std::string what;                    // "start PostgreSQL alone"
+};
+
+class Invocation;
+
+// What the command function may ask of the person at the terminal. Without a terminal nothing asks.
+class Operator {
+public:
+    virtual ~Operator() = default;
+    // Shows `preview`, then asks. True when confirmed by --yes, by --confirm NAME (when `name` is given) or by the answer typed.
+    // Unattended and unconfirmed: throws Error(refused) whose hint is the command to type.
+    virtual bool confirm(const Report& preview, const std::string& question, const std::optional<std::string>& name = {}) = 0;
+};
+
+struct CommandSpec {
+    std::string name;                    // "migrate", "up"
+    std::string summary;                 // one lowercase line
+    std::string description;             // paragraphs for help and man
+    std::vector<FlagSpec> flags;
+    std::vector<ArgumentSpec> arguments;
+    std::vector<Example> examples;
+    std::vector<CommandSpec> verbs;      // subcommands; a command has verbs or `run`, not both
+    bool changes = false;                // gets --dry-run, --yes and --confirm NAME
+    bool needs_config = true;            // false: runs without reading any configuration (init, completion)
+    bool hidden = false;                 // not in help, man or completions
+    std::function<Report(const Invocation&, Context&, Operator&)> run;
+};
+
+// The parsed command line of one command. A value.
+class Invocation {
+public:
+    std::map<std::string, std::vector<std::string>> values;   // by flag name with dashes; a switch that is set holds {"true"}
+    std::vector<std::string> arguments;
+    std::string command_line;                                 // "ysdb migrate up --to 3", secrets never: they are not accepted on argv
+
+    bool has(const std::string& flag) const { return values.count(flag) != 0; }
+    std::optional<std::string> text(const std::string& flag) const;
+    std::string text_or(const std::string& flag, const std::string& fallback) const;
+    std::optional<std::int64_t> integer(const std::string& flag) const;   // Error(usage) when it is no integer
+    std::optional<Millis> duration(const std::string& flag) const;
+    std::optional<std::uint64_t> size(const std::string& flag) const;
+    std::vector<std::string> all(const std::string& flag) const;
+};
+
+// The top-level commands, in the order help shows them. One line here for each cmd/<name>.cpp.
+std::vector<CommandSpec> command_table();
+
+}  // namespace ysdb

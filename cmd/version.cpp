@@ -1,0 +1,1 @@
+namespace ysdb { void placeholder() {} }

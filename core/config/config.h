@@ -1,0 +1,80 @@
+// What the configuration says, after all layers are resolved. Plain values; the layers themselves live in layers.h.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/time.h"
+
+namespace ysdb {
+
+// A value that must never be printed. Streams and formats as "***"; reveal() is for drivers alone.
+class Secret {
+public:
+    Secret() = default;
+    explicit Secret(std::string value) : value_(std::move(value)) {}
+    const std::string& reveal() const { return value_; }
+    bool empty() const { return value_.empty(); }
+
+private:
+    std::string value_;
+};
+
+struct PoolConfig {
+    int min = 5;
+    int max = 20;
+    Millis idle{600'000};            // an idle connection is closed after this, down to `min`
+    Millis connect_timeout{3'000};
+};
+
+struct StoreConfig {
+    std::string name;                // "main"
+    std::string url;                 // as configured, password removed (it is in `password`)
+    Secret password;                 // from password_file, the URL, or the environment
+    PoolConfig pool;
+    std::map<std::string, std::string> options;  // keys of the driver's own ("sslrootcert", "tls_ca", "compression")
+};
+
+struct MigrateConfig {
+    std::string dir = "migrations";
+    std::string store = "main";
+};
+
+struct PartitionConfig {
+    std::string table;               // "store.schema.table" or "store.table"
+    std::string by;                  // column; empty for stores that know it
+    std::string every;               // "month", "7 days", "1000000"
+    int ahead = 0;
+    std::string keep;
+    std::string archive;
+};
+
+struct SyncTarget {
+    std::string store;
+    std::string table;               // one source table, or empty = all of the set
+    std::string key;
+    std::optional<Millis> ttl;
+    std::string topic;
+};
+
+struct SyncConfig {
+    std::string name;
+    std::string from = "main";
+    std::string capture = "wal";     // wal, trigger, poll
+    std::vector<std::string> tables; // "schema.table"
+    std::vector<SyncTarget> to;
+};
+
+// Thread-safety: immutable once loaded.
+struct Config {
+    std::map<std::string, StoreConfig> stores;
+    MigrateConfig migrate;
+    std::vector<PartitionConfig> partitions;
+    std::vector<SyncConfig> syncs;
+    std::string directory;           // relative paths in the configuration are relative to this
+};
+
+}  // namespace ysdb

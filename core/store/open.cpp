@@ -1,0 +1,34 @@
+#include <array>
+
+#include "core/base/text.h"
+#include "core/store/store.h"
+
+namespace ysdb {
+
+namespace {
+struct Driver {
+    std::string_view scheme;
+    std::unique_ptr<Store> (*open)(const StoreConfig&);
+};
+
+// One line a scheme.
+constexpr std::array<Driver, 0> drivers{};
+}  // namespace
+
+std::vector<std::string> store_schemes() {
+    std::vector<std::string> schemes;
+    for (const Driver& driver : drivers) schemes.emplace_back(driver.scheme);
+    return schemes;
+}
+
+std::unique_ptr<Store> open_store(const StoreConfig& config) {
+    const std::string scheme = config.url.substr(0, config.url.find("://"));
+    for (const Driver& driver : drivers) {
+        if (driver.scheme == scheme) return driver.open(config);
+    }
+    const auto known = store_schemes();
+    throw Error(Code::config, "store '" + config.name + "': unknown scheme '" + scheme + "'" + did_you_mean(scheme, known),
+                "known schemes: " + join(known, ", "));
+}
+
+}  // namespace ysdb

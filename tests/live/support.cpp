@@ -1,0 +1,113 @@
+#include "tests/live/support.h"
+
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "core/base/file.h"
+
+namespace ysdb::test {
+
+namespace {
+
+const char* stores_file() { return std::getenv("YSDB_TEST_STORES"); }
+
+nlohmann::json stores() { return nlohmann::json::parse(read_file(stores_file())).at("stores"); }
+
+// The same URL with another last path segment.
+std::string with_database(const std::string& url, const std::string& database) {
+    const auto query = url.find('?');
+    const std::string base = url.substr(0, query);
+    return base.substr(0, base.rfind('/') + 1) + database + (query == std::string::npos ? "" : url.substr(query));
+}
+
+void run_sql(const StoreConfig& config, const std::string& sql) {
+    open_store(config)->sql()->open_session("test", Deadline::after(Millis(20'000)))->query(sql, Deadline::after(Millis(60'000)));
+}
+
+}  // namespace
+
+std::string missing_store(const std::string& name) {
+    if (stores_file() == nullptr) return "YSDB_TEST_STORES is not set";
+    try {
+        return stores().contains(name) ? "" : std::string("not among the servers of the fixture lab (") + stores_file() + ")";
+    } catch (const std::exception& error) {
+        return error.what();
+    }
+}
+
+StoreConfig store_config(const std::string& name) {
+    StoreConfig config;
+    config.name = name;
+    config.url = stores().at(name).at("url").get<std::string>();
+    return config;
+}
+
+std::string unique_name() {
+    static std::atomic<int> next{0};
+    return "t_" + std::to_string(getpid()) + "_" + std::to_string(next++);
+}
+
+TestDatabase::TestDatabase(const std::string& store) : server_(store_config(store)), config_(server_), name_(unique_name()) {
+    run_sql(server_, "CREATE DATABASE " + name_);
+    config_.url = with_database(server_.url, name_);
+}
+
+TestDatabase::~TestDatabase() {
+    try {
+        run_sql(server_, "DROP DATABASE IF EXISTS " + name_ + " WITH (FORCE)");
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "could not drop %s: %s\n", name_.c_str(), error.what());
+    }
+}
+
+TestClickHouse::TestClickHouse(const std::string& store) : server_(store_config(store)), config_(server_), name_(unique_name()) {
+    run_sql(server_, "CREATE DATABASE " + name_);
+    config_.url = with_database(server_.url, name_);
+}
+
+TestClickHouse::~TestClickHouse() {
+    try {
+        run_sql(server_, "DROP DATABASE IF EXISTS " + name_);
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "could not drop %s: %s\n", name_.c_str(), error.what());
+    }
+}
+
+namespace {
+Config config_of(std::vector<StoreConfig> stores, const std::function<void(Config&)>& adjust) {
+    Config config;
+    for (StoreConfig& store : stores) config.stores.emplace(store.name, store);
+    if (adjust) adjust(config);
+    return config;
+}
+}  // namespace
+
+TestContext::TestContext(std::vector<StoreConfig> stores, std::function<void(Config&)> adjust)
+    : config_(config_of(std::move(stores), adjust)),
+      stores_(config_),
+      log_(LogLevel::warn, LogFormat::text, false),
+      context_{config_, stores_, log_, progress_, stop_.get_token(), Millis(30'000), unique_name(), false} {}
+
+CommandResult run_ysdb(std::vector<std::string> arguments, std::map<std::string, std::string> environment, const std::string& cwd, Millis limit) {
+    SpawnOptions options;
+    options.argv = std::move(arguments);
+    options.argv.insert(options.argv.begin(), YSDB_BINARY);
+    options.env = std::move(environment);
+    options.cwd = cwd;
+    return run_command(options, Deadline::after(limit));
+}
+
+bool eventually(const std::function<bool()>& condition, Millis limit) {
+    const Deadline deadline = Deadline::after(limit);
+    while (!condition()) {
+        if (deadline.passed()) return false;
+        std::this_thread::sleep_for(Millis(20));
+    }
+    return true;
+}
+
+}  // namespace ysdb::test
