@@ -1,6 +1,7 @@
 #include <array>
 
 #include "core/base/text.h"
+#include "core/store/postgres/postgres.h"
 #include "core/store/store.h"
 
 namespace ysdb {
@@ -12,7 +13,11 @@ struct Driver {
 };
 
 // One line a scheme.
-constexpr std::array<Driver, 0> drivers{};
+constexpr auto drivers = std::to_array<Driver>({
+    {"postgres", postgres::open},
+    {"postgresql", postgres::open},
+    {"postgres+patroni", postgres::open},
+});
 }  // namespace
 
 std::vector<std::string> store_schemes() {

@@ -64,9 +64,14 @@ public:
         cells_.push_back({static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(size)});
         return bytes_.data() + at;
     }
+    // Cuts the cell just added to its first `size` bytes.
+    void shrink_last(std::size_t size) {
+        cells_.back().size = static_cast<std::uint32_t>(size);
+        bytes_.resize(cells_.back().offset + size);
+    }
     // Removes the row being built or just built, from its first cell on.
-    void drop_rows_from(std::size_t row) {
-        const std::size_t first = row * columns();
+    void drop_rows_from(std::size_t row) { drop_cells_from(row * columns()); }
+    void drop_cells_from(std::size_t first) {
         if (first >= cells_.size()) return;
         bytes_.resize(cells_[first].offset);
         cells_.resize(first);

@@ -1,0 +1,124 @@
+#include "core/store/postgres/catalog.h"
+
+#include <map>
+
+#include "core/store/postgres/sql_build.h"
+
+namespace ysdb::postgres {
+
+namespace {
+
+const std::map<std::string_view, TypeKind>& plain_kinds() {
+    static const std::map<std::string_view, TypeKind> kinds{
+        {"bool", TypeKind::boolean},   {"int2", TypeKind::int16},          {"int4", TypeKind::int32},     {"int8", TypeKind::int64},
+        {"float4", TypeKind::float32}, {"float8", TypeKind::float64},      {"text", TypeKind::text},      {"varchar", TypeKind::text},
+        {"bpchar", TypeKind::text},    {"name", TypeKind::text},           {"bytea", TypeKind::bytes},    {"uuid", TypeKind::uuid},
+        {"date", TypeKind::date},      {"time", TypeKind::time},           {"timestamp", TypeKind::timestamp},
+        {"timestamptz", TypeKind::timestamptz}, {"interval", TypeKind::interval}, {"json", TypeKind::json}, {"jsonb", TypeKind::json},
+    };
+    return kinds;
+}
+
+// numeric(p,s): typmod holds (p << 16 | s as 11-bit signed) + 4.
+void set_numeric(Type& type, int typmod) {
+    type.kind = TypeKind::numeric;
+    if (typmod < 4) return;
+    const int precision = ((typmod - 4) >> 16) & 0xffff;
+    int scale = (typmod - 4) & 0x7ff;
+    if (scale >= 1024) scale -= 2048;
+    if (precision > 76 || scale < 0 || scale > precision) return;
+    type.kind = TypeKind::decimal;
+    type.precision = static_cast<std::uint8_t>(precision);
+    type.scale = static_cast<std::uint8_t>(scale);
+}
+
+}  // namespace
+
+Type type_of(const std::string& base, char kind, int typmod, const std::string& formatted) {
+    Type type;
+    type.native = formatted;
+    if (!base.empty() && base[0] == '_') {
+        type.kind = TypeKind::array;
+        std::string element_name = formatted.ends_with("[]") ? formatted.substr(0, formatted.size() - 2) : formatted;
+        type.element = std::make_shared<const Type>(type_of(base.substr(1), kind, typmod, element_name));
+        return type;
+    }
+    if (base == "numeric") {
+        set_numeric(type, typmod);
+        return type;
+    }
+    if (kind == 'e') {
+        type.kind = TypeKind::enumeration;
+        return type;
+    }
+    const auto plain = plain_kinds().find(base);
+    type.kind = plain == plain_kinds().end() ? TypeKind::other : plain->second;
+    if (type.kind == TypeKind::timestamp || type.kind == TypeKind::timestamptz || type.kind == TypeKind::time) type.scale = 6;
+    return type;
+}
+
+TableInfo describe(SqlSession& session, const std::string& store, const TableRef& table, Deadline deadline) {
+    const std::string schema = table.schema.empty() ? "public" : table.schema;
+    const std::vector<std::optional<std::string>> name{schema, table.table};
+    const SqlResult relation = session.query(
+        "SELECT c.oid, c.relkind, has_table_privilege(c.oid, 'SELECT'),"
+        " (SELECT coalesce(sum(greatest(l.reltuples, 0)), 0)::bigint FROM pg_class l WHERE l.oid IN"
+        "    (SELECT relid FROM pg_partition_tree(c.oid) WHERE isleaf UNION SELECT c.oid)),"
+        " (SELECT coalesce(sum(pg_relation_size(l)), 0)::bigint FROM"
+        "    (SELECT relid AS l FROM pg_partition_tree(c.oid) WHERE isleaf UNION SELECT c.oid WHERE c.relkind <> 'p') leaves)"
+        " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p', 'v', 'm', 'f')",
+        name, deadline);
+    if (relation.rows() == 0) {
+        throw Error(Code::refused, "store '" + store + "': there is no table " + schema + "." + table.table, "write it as schema.table; see: ysdb migrate status");
+    }
+    const SqlRow facts = relation.row(0);
+    if (!facts.truth(2)) {
+        throw Error(Code::refused, "store '" + store + "': no right to read " + schema + "." + table.table,
+                    "GRANT SELECT ON " + quote(TableRef{schema, table.table}) + " to the store's user");
+    }
+    TableInfo info;
+    info.ref = {schema, table.table};
+    info.partitioned = facts.text(1) == "p";
+    info.estimated_rows = static_cast<std::uint64_t>(facts.integer(3));
+    info.bytes = static_cast<std::uint64_t>(facts.integer(4));
+
+    // A domain is its base type, with the domain's modifier. For arrays the element decides whether it is an enum.
+    const SqlResult columns = session.query(
+        "WITH RECURSIVE base AS ("
+        "  SELECT a.attnum, a.attname, a.attnotnull, a.attgenerated, a.atttypid AS declared, a.atttypmod AS declared_mod, t.oid AS type, a.atttypmod AS mod,"
+        "         t.typtype, t.typbasetype, t.typtypmod, t.typname, t.typelem"
+        "  FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped"
+        "  UNION ALL"
+        "  SELECT b.attnum, b.attname, b.attnotnull OR d.typnotnull, b.attgenerated, b.declared, b.declared_mod, t.oid, CASE WHEN b.mod >= 0 THEN b.mod ELSE b.typtypmod END,"
+        "         t.typtype, t.typbasetype, t.typtypmod, t.typname, t.typelem"
+        "  FROM base b JOIN pg_type d ON d.oid = b.type JOIN pg_type t ON t.oid = b.typbasetype WHERE b.typtype = 'd')"
+        " SELECT b.attname, b.attnotnull, b.attgenerated <> '', b.typname, coalesce(e.typtype, b.typtype), b.mod, format_type(b.declared, b.declared_mod),"
+        "        coalesce(col_description($1::oid, b.attnum), ''), b.typelem <> 0 AND b.typname LIKE '\\_%'"
+        " FROM base b LEFT JOIN pg_type e ON e.oid = b.typelem AND b.typname LIKE '\\_%' WHERE b.typtype <> 'd' ORDER BY b.attnum",
+        std::vector<std::optional<std::string>>{facts.text(0)}, deadline);
+    for (std::size_t i = 0; i < columns.rows(); ++i) {
+        const SqlRow row = columns.row(i);
+        ColumnInfo column;
+        column.name = row.text(0);
+        std::string base = row.text(3);
+        if (!row.truth(8) && base.starts_with("_")) base = "other";  // a type somebody named like an array
+        column.type = type_of(base, row.text(4)[0], static_cast<int>(row.integer(5)), row.text(6));
+        column.type.nullable = !row.truth(1);
+        column.generated = row.truth(2);
+        column.comment = row.text(7);
+        info.columns.push_back(std::move(column));
+    }
+    const SqlResult key = session.query(
+        "SELECT a.attname FROM pg_index i CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, place)"
+        " JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum WHERE i.indrelid = $1::oid AND i.indisprimary AND k.place <= i.indnkeyatts ORDER BY k.place",
+        std::vector<std::optional<std::string>>{facts.text(0)}, deadline);
+    for (std::size_t i = 0; i < key.rows(); ++i) {
+        for (std::uint32_t c = 0; c < info.columns.size(); ++c) {
+            if (info.columns[c].name == key.row(i).text(0)) info.key.push_back(c);
+        }
+    }
+    return info;
+}
+
+}  // namespace ysdb::postgres

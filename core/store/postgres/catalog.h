@@ -1,0 +1,14 @@
+// What the system catalogs say about a table.
+#pragma once
+
+#include "core/store/store.h"
+
+namespace ysdb::postgres {
+
+// Throws Error(refused) when there is no such table or it is not readable.
+TableInfo describe(SqlSession& session, const std::string& store, const TableRef& table, Deadline deadline);
+
+// Type from pg_type's facts. `base` is the underlying type's name (domains resolved): "int4", "numeric", "_text".
+Type type_of(const std::string& base, char kind, int typmod, const std::string& formatted);
+
+}  // namespace ysdb::postgres

@@ -1,0 +1,57 @@
+// One PostgreSQL connection over libpq, non-blocking, every wait bounded: sessions, COPY and what else libpqxx does not have.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "core/store/postgres/conninfo.h"
+#include "core/store/store.h"
+
+// libpq's own opaque types.
+struct pg_conn;
+struct pg_result;
+
+namespace ysdb::postgres {
+
+// Not thread-safe, except cancel(). After an Error(connect) it is unusable.
+class Connection final : public SqlSession {
+public:
+    static std::unique_ptr<Connection> open(const Target& target, const std::string& label, Deadline deadline);
+    ~Connection() override;
+
+    SqlResult query(std::string_view sql, std::span<const std::optional<std::string>> params, Deadline deadline) override;
+    using SqlSession::query;
+    void cancel() noexcept override;
+    void set_label(const std::string& label) override;
+    std::int64_t backend_id() const override;
+
+    // --- COPY ... TO STDOUT ---
+    void start_copy_out(const std::string& sql, Deadline deadline);
+    // The next CopyData message, valid until the next call; empty at the end. Waits at most `idle` for bytes, and ends early with
+    // Error(interrupted) when `stop` is requested.
+    std::string_view read_copy(Millis idle, std::stop_token stop);
+
+    // --- COPY ... FROM STDIN ---
+    void start_copy_in(const std::string& sql, Deadline deadline);
+    void write_copy(const void* data, std::size_t size, Millis idle);
+    // Ends the COPY; returns the rows the server took.
+    std::uint64_t finish_copy_in(Deadline deadline);
+
+private:
+    Connection(Target target, pg_conn* connection);
+    void wait(bool writing, Deadline deadline, const char* doing);
+    void flush(Deadline deadline, const char* doing);
+    pg_result* next_result(Deadline deadline, const char* doing);
+    [[noreturn]] void fail(pg_result* result);
+    [[noreturn]] void fail_connection();
+
+    Target target_;
+    pg_conn* connection_;
+    char* copy_row_ = nullptr;
+};
+
+}  // namespace ysdb::postgres

@@ -1,0 +1,40 @@
+// A shared consistent view, and the COPY that reads ranges of a table through it.
+#pragma once
+
+#include <mutex>
+#include <vector>
+
+#include "core/store/postgres/connection.h"
+
+namespace ysdb::postgres {
+
+// Thread-safe once opened: readers borrow connections that already look through the snapshot.
+class Snapshot final : public SourceSnapshot {
+public:
+    static std::unique_ptr<Snapshot> open(const Target& target, const std::string& label, std::span<const TableRef> tables, Deadline deadline);
+
+    std::uint64_t position() const override { return lsn_; }
+    std::string describe() const override { return lsn_text_; }
+    std::vector<ReadRange> ranges(const TableInfo& table, std::uint64_t rows_per_range, Deadline deadline);
+    void read(const TableInfo& table, const ReadRange& range, std::size_t batch_bytes, Millis idle, std::stop_token stop,
+              const std::function<void(Batch&)>& consume, const std::function<void(RejectedRow)>& rejected);
+
+private:
+    Snapshot(Target target, std::string label) : target_(std::move(target)), label_(std::move(label)) {}
+    std::unique_ptr<Connection> borrow(Deadline deadline);
+    void give_back(std::unique_ptr<Connection> reader);
+
+    Target target_;
+    std::string label_;
+    std::unique_ptr<Connection> holder_;   // its open transaction keeps the snapshot and the locks
+    std::string id_;
+    std::string lsn_text_;
+    std::uint64_t lsn_ = 0;
+    std::mutex mutex_;
+    std::vector<std::unique_ptr<Connection>> readers_;
+};
+
+// "16/B374D848" -> 64-bit. Throws Error(internal).
+std::uint64_t parse_lsn(const std::string& text);
+
+}  // namespace ysdb::postgres
