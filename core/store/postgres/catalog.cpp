@@ -63,7 +63,7 @@ TableInfo describe(SqlSession& session, const std::string& store, const TableRef
     const SqlResult relation = session.query(
         "SELECT c.oid, c.relkind, has_table_privilege(c.oid, 'SELECT'),"
         " (SELECT coalesce(sum(greatest(l.reltuples, 0)), 0)::bigint FROM pg_class l WHERE l.oid IN"
-        "    (SELECT relid FROM pg_partition_tree(c.oid) WHERE isleaf UNION SELECT c.oid)),"
+        "    (SELECT relid FROM pg_partition_tree(c.oid) WHERE isleaf UNION SELECT c.oid WHERE c.relkind <> 'p')),"
         " (SELECT coalesce(sum(pg_relation_size(l)), 0)::bigint FROM"
         "    (SELECT relid AS l FROM pg_partition_tree(c.oid) WHERE isleaf UNION SELECT c.oid WHERE c.relkind <> 'p') leaves)"
         " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"

@@ -1,0 +1,64 @@
+#include "core/sync/routes.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "core/base/error.h"
+#include "core/base/text.h"
+
+namespace ysdb {
+
+namespace {
+
+void require_known(const std::vector<std::string>& wanted, const std::set<std::string>& known, const std::string& what) {
+    const std::vector<std::string> names(known.begin(), known.end());
+    for (const std::string& name : wanted) {
+        if (!known.contains(name)) {
+            throw Error(Code::usage, "no sync set has the " + what + " '" + name + "'" + did_you_mean(name, names), "configured: " + join(names, ", "));
+        }
+    }
+}
+
+bool chosen(const std::vector<std::string>& filter, const std::string& name) {
+    return filter.empty() || std::find(filter.begin(), filter.end(), name) != filter.end();
+}
+
+}  // namespace
+
+std::vector<Route> find_routes(const Config& config, const RouteFilter& filter) {
+    if (config.syncs.empty()) {
+        throw Error(Code::config, "no [[sync]] set is configured", "add one to ysdb.toml: name, from, tables and a [[sync.to]] store; see docs/sync.md");
+    }
+    std::vector<Route> all;
+    std::set<std::string> sets, tables, sinks;
+    for (const SyncConfig& sync : config.syncs) {
+        sets.insert(sync.name);
+        for (const std::string& table : sync.tables) {
+            tables.insert(table);
+            for (const SyncTarget& to : sync.to) {
+                sinks.insert(to.store);
+                if (!to.table.empty() && to.table != table) continue;
+                const TableRef ref = parse_table_ref(table, "[[sync]] " + sync.name + ": tables");
+                all.push_back({sync.name, sync.from, ref, to.store, {"", ref.table}});
+            }
+        }
+    }
+    require_known(filter.sets, sets, "name");
+    require_known(filter.tables, tables, "table");
+    require_known(filter.sinks, sinks, "target store");
+
+    std::map<std::pair<std::string, std::string>, std::string> owners;
+    std::vector<Route> routes;
+    for (const Route& route : all) {
+        const auto [owner, is_new] = owners.emplace(std::pair(route.sink, route.target.table), route.source + ":" + route.table.text());
+        if (!is_new && owner->second != route.source + ":" + route.table.text()) {
+            throw Error(Code::config, "two tables would be written to " + route.sink + "." + route.target.table + ": " + owner->second + " and " + route.source + ":" + route.table.text(),
+                        "sync them into different stores or databases");
+        }
+        if (chosen(filter.sets, route.set) && chosen(filter.tables, route.table.text()) && chosen(filter.sinks, route.sink)) routes.push_back(route);
+    }
+    return routes;
+}
+
+}  // namespace ysdb

@@ -1,0 +1,348 @@
+#include "core/sync/snapshot.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <atomic>
+#include <mutex>
+#include <thread>
+
+#include "core/base/fault.h"
+#include "core/base/retry.h"
+#include "core/sync/snapshot_state.h"
+
+namespace ysdb::sync {
+
+namespace {
+
+constexpr std::size_t rejected_shown = 50;
+constexpr RetryPolicy insert_retries{5, Millis(200), Millis(5'000)};
+
+// One table's way from the source into one sink.
+struct Job {
+    Route route;
+    TableInfo source;
+    std::vector<ReadRange> ranges;
+};
+
+struct Outcome {
+    std::string state = "not started";
+    std::uint64_t rows = 0;
+    std::uint64_t bytes = 0;
+    std::uint64_t rejected = 0;
+    double seconds = 0;
+    std::string position;
+};
+
+// Rows that could not be copied, counted in full, shown in part. Thread-safe.
+class Rejections {
+public:
+    void add(const std::string& table, const RejectedRow& row) {
+        const std::lock_guard lock(mutex_);
+        ++count_;
+        if (shown_.size() < rejected_shown) shown_.push_back({table, row.key, row.column, row.reason});
+    }
+    std::uint64_t count() const {
+        const std::lock_guard lock(mutex_);
+        return count_;
+    }
+    void into(Report& report) const {
+        if (count_ == 0) return;
+        Table& table = report.add_table("rejected", fmt::format("{} rows left out{}", count_, count_ > shown_.size() ? ", the first of them" : ""),
+                                        {{"table"}, {"key"}, {"column"}, {"reason"}});
+        table.rows = shown_;
+    }
+
+private:
+    mutable std::mutex mutex_;
+    std::uint64_t count_ = 0;
+    std::vector<std::vector<Value>> shown_;
+};
+
+RowSink& sink_of(Store& store) {
+    if (store.sink() == nullptr) throw Error(Code::refused, "store '" + store.name() + "' takes no copies of tables");
+    return *store.sink();
+}
+
+RowSource& source_of(Store& store) {
+    if (store.rows() == nullptr) throw Error(Code::refused, "store '" + store.name() + "' has no tables to copy from");
+    return *store.rows();
+}
+
+// The source's key is what tells two rows apart in the sink: without one a copy could not be followed by changes.
+void require_key(const Route& route, const TableInfo& table) {
+    if (!table.key.empty()) return;
+    throw Error(Code::refused, route.source + "." + table.ref.text() + " has no primary key", "add one, or leave the table out of the sync set '" + route.set + "'");
+}
+
+// Routes that end in a store which takes copies; the others are told, not forgotten.
+std::vector<Route> copying_routes(Context& context, const RouteFilter& filter, Report& report) {
+    std::vector<Route> routes;
+    for (const Route& route : find_routes(context.config, filter)) {
+        if (context.stores.get(route.sink).sink() != nullptr) {
+            routes.push_back(route);
+        } else {
+            report.warnings.push_back(fmt::format("{} -> {}: not copied; this store follows changes and takes no copy of the table", route.table.text(), route.sink));
+        }
+    }
+    if (routes.empty()) throw Error(Code::refused, "none of the chosen tables goes to a store that takes copies", "add a ClickHouse store to [[sync.to]]");
+    return routes;
+}
+
+// Copies one table: reader-writers that each take the next range until none is left. An error in one stops the others.
+class TableCopy {
+public:
+    TableCopy(Context& context, const SnapshotOptions& options, const Job& job, SourceSnapshot& snapshot, RowWriter& writer, const std::string& run,
+              Rejections& rejections, ProgressTask& progress)
+        : context_(context), options_(options), job_(job), snapshot_(snapshot), writer_(writer), run_(run), rejections_(rejections), progress_(progress) {}
+
+    // Throws the first worker's error.
+    void run() {
+        {
+            std::vector<std::jthread> workers;
+            const auto count = std::min<std::size_t>(static_cast<std::size_t>(options_.workers), job_.ranges.size());
+            const std::stop_callback on_stop(context_.stop, [this] { halt_.request_stop(); });
+            for (std::size_t i = 0; i < count; ++i) workers.emplace_back([this] { work(); });
+        }
+        if (error_) std::rethrow_exception(error_);
+        if (context_.stop.stop_requested()) throw Error(Code::interrupted, "interrupted while copying " + job_.source.ref.text());
+    }
+
+    std::uint64_t rows() const { return rows_; }
+    std::uint64_t bytes() const { return bytes_; }
+    std::uint64_t rejected() const { return rejected_; }
+
+private:
+    void work() {
+        try {
+            for (std::size_t next = next_++; next < job_.ranges.size() && !halt_.stop_requested(); next = next_++) copy_range(next);
+        } catch (...) {
+            const std::lock_guard lock(mutex_);
+            if (!error_) error_ = std::current_exception();
+            halt_.request_stop();
+        }
+    }
+
+    void copy_range(std::size_t index) {
+        fault::point("snapshot.range.before");
+        int batch_number = 0;
+        const auto reject = [this](RejectedRow row) {
+            ++rejected_;
+            rejections_.add(job_.source.ref.text(), row);
+        };
+        ChangeBatch change;
+        change.versions = {Version{1, snapshot_.position(), 0}};
+        source_of(context_.stores.get(job_.route.source))
+            .read(job_.source, job_.ranges[index], snapshot_, options_.batch_bytes, context_.timeout, halt_.get_token(),
+                  [&](Batch& batch) {
+                      std::swap(change.rows, batch);
+                      send(change, fmt::format("{}/{}/{}/{}", run_, job_.source.ref.text(), index, batch_number++), reject);
+                      std::swap(change.rows, batch);  // the buffers go back to be filled again
+                  },
+                  reject);
+        fault::point("snapshot.range.after");
+    }
+
+    // The same rows under the same token until the sink has them: a try that arrived unseen is told from a new one by the sink.
+    void send(const ChangeBatch& change, const std::string& token, const std::function<void(RejectedRow)>& reject) {
+        std::vector<RejectedRow> left_out;
+        fault::point("snapshot.batch.before");
+        retry(insert_retries, Deadline::after(context_.timeout * 3), halt_.get_token(),
+              [&] {
+                  left_out.clear();
+                  writer_.apply(change, token, context_.deadline(), [&](RejectedRow row) { left_out.push_back(std::move(row)); });
+              },
+              [&](int attempt, const Error& error, Millis) {
+                  context_.log.warn("insert.retry", {{"table", job_.source.ref.text()}, {"attempt", attempt}, {"error", error.message()}});
+              });
+        fault::point("snapshot.batch.after");
+        for (RejectedRow& row : left_out) reject(std::move(row));
+        rows_ += change.rows.rows() - left_out.size();
+        bytes_ += change.rows.byte_size();
+        progress_.add(change.rows.rows());
+    }
+
+    Context& context_;
+    const SnapshotOptions& options_;
+    const Job& job_;
+    SourceSnapshot& snapshot_;
+    RowWriter& writer_;
+    const std::string& run_;
+    Rejections& rejections_;
+    ProgressTask& progress_;
+    std::stop_source halt_;
+    std::atomic<std::size_t> next_{0};
+    std::atomic<std::uint64_t> rows_{0}, bytes_{0}, rejected_{0};
+    std::mutex mutex_;
+    std::exception_ptr error_;
+};
+
+void copy_table(Context& context, const SnapshotOptions& options, Job& job, SourceSnapshot& snapshot, const std::string& run, SnapshotState& state,
+                Rejections& rejections, Outcome& outcome) {
+    const auto start = SteadyClock::now();
+    const std::string name = job.source.ref.text();
+    RowSink& sink = sink_of(context.stores.get(job.route.sink));
+    outcome.position = snapshot.describe();
+    outcome.state = "copying";
+    fault::point("snapshot.begin.before");
+    const auto writer = sink.begin_replace(job.source, job.route.target, run, context.deadline());
+    fault::point("snapshot.begin.after");
+    auto progress = context.progress.begin(name + " -> " + job.route.sink, ProgressUnit::rows, job.source.estimated_rows);
+    TableCopy copy(context, options, job, snapshot, *writer, run, rejections, *progress);
+    const auto count = [&] {
+        outcome.rows = copy.rows();
+        outcome.bytes = copy.bytes();
+        outcome.rejected = copy.rejected();
+        outcome.seconds = std::chrono::duration<double>(SteadyClock::now() - start).count();
+    };
+    try {
+        copy.run();
+        writer->flush(context.deadline());
+    } catch (...) {
+        count();
+        throw;
+    }
+    fault::point("snapshot.swap.before");
+    sink.finish_replace(job.source, job.route.target, run, context.deadline());
+    fault::point("snapshot.swap.after");
+    state.finish_table(run, name, snapshot.position(), copy.rows(), copy.rejected(), context.deadline());
+    fault::point("snapshot.state.after");
+    count();
+    outcome.state = outcome.rejected == 0 ? "complete" : "complete but for rows left out";
+}
+
+// All tables of one set that go from one source to one sink, through one snapshot.
+struct Group {
+    std::string set, source, sink;
+    std::vector<Route> routes;
+};
+
+std::vector<Group> grouped(const std::vector<Route>& routes) {
+    std::vector<Group> groups;
+    for (const Route& route : routes) {
+        const auto same = std::find_if(groups.begin(), groups.end(), [&](const Group& g) { return g.set == route.set && g.source == route.source && g.sink == route.sink; });
+        if (same != groups.end()) same->routes.push_back(route);
+        else groups.push_back({route.set, route.source, route.sink, {route}});
+    }
+    return groups;
+}
+
+class Runner {
+public:
+    Runner(Context& context, const SnapshotOptions& options) : context_(context), options_(options) {}
+
+    Report run() {
+        const auto start = SteadyClock::now();
+        Report report;
+        report.title = "snapshot";
+        for (const Group& group : grouped(copying_routes(context_, options_.filter, report))) copy_group(group);
+        const double seconds = std::chrono::duration<double>(SteadyClock::now() - start).count();
+        fill(report, seconds);
+        return report;
+    }
+
+private:
+    void copy_group(const Group& group) {
+        RowSource& source = source_of(context_.stores.get(group.source));
+        SnapshotState state(context_.stores.get(group.sink), group.set, context_.deadline());
+        const auto unfinished = options_.restart ? std::nullopt : state.unfinished_run(context_.deadline());
+        const std::string run = unfinished.value_or(context_.run_id);
+        const std::set<std::string> finished = unfinished ? state.finished_tables(run, context_.deadline()) : std::set<std::string>();
+        if (!unfinished) {
+            fault::point("snapshot.run.before");
+            state.begin_run(run, context_.deadline());
+            fault::point("snapshot.run.after");
+        }
+        std::vector<Route> open;
+        for (const Route& route : group.routes) {
+            if (!finished.contains(route.table.text())) open.push_back(route);
+            else outcomes_.push_back({route, {.state = "complete since the interrupted run", .rows = 0, .bytes = 0, .rejected = 0, .seconds = 0, .position = ""}});
+        }
+        bool all = true;
+        if (!open.empty() && !failed()) all = copy_open(source, group, open, run, state);
+        // With a filter other tables of the set may still be missing from the run.
+        if (all && !failed() && options_.filter.tables.empty()) {
+            fault::point("snapshot.finish.before");
+            state.finish_run(run, context_.deadline());
+            fault::point("snapshot.finish.after");
+        }
+    }
+
+    bool copy_open(RowSource& source, const Group&, const std::vector<Route>& open, const std::string& run, SnapshotState& state) {
+        std::vector<Job> jobs;
+        std::vector<TableRef> tables;
+        for (const Route& route : open) {
+            jobs.push_back({route, source.describe(route.table, context_.deadline()), {}});
+            require_key(route, jobs.back().source);
+            tables.push_back(route.table);
+        }
+        const auto snapshot = source.open_snapshot(tables, context_.deadline());
+        for (Job& job : jobs) {
+            outcomes_.push_back({job.route, {}});
+            if (failed()) continue;
+            try {
+                job.ranges = source.ranges(job.source, *snapshot, options_.rows_per_range, context_.deadline());
+                copy_table(context_, options_, job, *snapshot, run, state, rejections_, outcomes_.back().second);
+            } catch (const Error& error) {
+                outcomes_.back().second.state = "not finished: " + error.message();
+                error_ = error;
+            }
+        }
+        return !failed();
+    }
+
+    bool failed() const { return error_.has_value(); }
+
+    void fill(Report& report, double seconds) {
+        Table& table = report.add_table("tables", "", {{"table"}, {"sink"}, {"state"}, {"rows", Unit::count}, {"bytes", Unit::bytes}, {"rejected", Unit::count},
+                                                       {"seconds", Unit::seconds, "time"}, {"rate", Unit::rows_per_s}, {"position"}});
+        std::uint64_t rows = 0;
+        for (const auto& [route, outcome] : outcomes_) {
+            rows += outcome.rows;
+            table.rows.push_back({route.table.text(), route.sink, outcome.state, static_cast<std::int64_t>(outcome.rows), static_cast<std::int64_t>(outcome.bytes),
+                                  static_cast<std::int64_t>(outcome.rejected), outcome.seconds, outcome.seconds > 0 ? static_cast<double>(outcome.rows) / outcome.seconds : 0.0, outcome.position});
+        }
+        report.add_figure("rows", static_cast<std::int64_t>(rows), Unit::count);
+        report.add_figure("seconds", seconds, Unit::seconds, "time");
+        rejections_.into(report);
+        report.next = "ysdb validate";
+        if (error_) {
+            // Interrupted keeps its own code; everything else is resumable by the same command.
+            report.code = error_->code() == Code::interrupted ? Code::interrupted : Code::partial;
+            report.warnings.push_back(error_->message() + (error_->hint().empty() ? "" : "; " + error_->hint()));
+            report.next = "ysdb sync snapshot   (goes on: finished tables stay, the unfinished one starts over)";
+        } else if (rejections_.count() > 0) {
+            report.code = Code::partial;
+        }
+    }
+
+    Context& context_;
+    const SnapshotOptions& options_;
+    Rejections rejections_;
+    std::vector<std::pair<Route, Outcome>> outcomes_;
+    std::optional<Error> error_;
+};
+
+}  // namespace
+
+Report plan_snapshot(Context& context, const SnapshotOptions& options) {
+    Report report;
+    report.title = "snapshot plan: nothing is changed";
+    const auto routes = copying_routes(context, options.filter, report);
+    Table table{"tables", "", {{"table"}, {"from"}, {"to"}, {"rows", Unit::count, "rows (estimate)"}, {"bytes", Unit::bytes}, {"key"}, {"locks"}}, {}, false};
+    for (const Route& route : routes) {
+        const TableInfo info = source_of(context.stores.get(route.source)).describe(route.table, context.deadline());
+        require_key(route, info);
+        std::string key;
+        for (const std::uint32_t column : info.key) key += (key.empty() ? "" : ", ") + info.columns[column].name;
+        table.rows.push_back({route.table.text(), route.source, route.sink + "." + route.target.table, static_cast<std::int64_t>(info.estimated_rows),
+                              static_cast<std::int64_t>(info.bytes), key, "ACCESS SHARE for the length of the copy"});
+    }
+    report.tables.push_back(std::move(table));
+    report.next = "ysdb sync snapshot";
+    return report;
+}
+
+Report run_snapshot(Context& context, const SnapshotOptions& options) { return Runner(context, options).run(); }
+
+}  // namespace ysdb::sync
