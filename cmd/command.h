@@ -17,7 +17,7 @@ struct FlagSpec {
     std::string name;                    // "--rows"
     std::string value;                   // "N", "FILE"; empty: a switch
     std::string help;                    // one lowercase line without a period
-    std::string fallback;                // default, as shown; empty: none
+    std::string fallback;                // what holds when it is not given, as a person would type it; empty: nothing
     std::vector<std::string> choices;    // when only these are allowed
     bool repeatable = false;
 };
@@ -55,6 +55,7 @@ struct CommandSpec {
     std::vector<CommandSpec> verbs;      // subcommands; a command has verbs or `run`, not both
     bool changes = false;                // gets --dry-run, --yes and --confirm NAME
     bool needs_config = true;            // false: runs without reading any configuration (init, completion)
+    bool reads_bad_config = false;       // runs although the configuration has problems, which Config lists (config, doctor)
     bool hidden = false;                 // not in help, man or completions
     std::function<Report(const Invocation&, Context&, Operator&)> run;
 };
@@ -62,20 +63,23 @@ struct CommandSpec {
 // The parsed command line of one command. A value.
 class Invocation {
 public:
-    std::map<std::string, std::vector<std::string>> values;   // by flag name with dashes; a switch that is set holds {"true"}
+    std::map<std::string, std::vector<std::string>> values;   // as typed, by flag name with dashes; a switch that is set holds {"true"}
+    std::map<std::string, std::string> fallbacks;             // by flag name: what the spec says for a flag that is not given
     std::vector<std::string> arguments;
     std::string command_line;                                 // "ysdb migrate up --to 3", secrets never: they are not accepted on argv
 
-    bool has(const std::string& flag) const { return values.count(flag) != 0; }
+    bool has(const std::string& flag) const { return values.count(flag) != 0; }   // typed
+    // The value typed, else the spec's fallback, else nothing.
     std::optional<std::string> text(const std::string& flag) const;
     std::string text_or(const std::string& flag, const std::string& fallback) const;
     std::optional<std::int64_t> integer(const std::string& flag) const;   // Error(usage) when it is no integer
     std::optional<Millis> duration(const std::string& flag) const;
     std::optional<std::uint64_t> size(const std::string& flag) const;
-    std::vector<std::string> all(const std::string& flag) const;
+    std::vector<std::string> all(const std::string& flag) const;                  // typed ones only
+    std::optional<std::string> argument(std::size_t index) const;
 };
 
-// The top-level commands, in the order help shows them. One line here for each cmd/<name>.cpp.
+// The top-level commands, in the order help shows them (commands.cpp). One line there for each cmd/<name>.cpp.
 std::vector<CommandSpec> command_table();
 
 }  // namespace ysdb

@@ -1,10 +1,122 @@
+// The way of every run: parse, load the configuration, call the command, print its Report, leave with its code.
+#include <unistd.h>
+
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
+#include <filesystem>
+
+#include "cmd/cli.h"
+#include "cmd/commands.h"
+#include "cmd/console.h"
+#include "cmd/help.h"
+#include "cmd/signals.h"
+#include "core/base/fault.h"
+#include "core/base/text.h"
+#include "core/config/layers.h"
+#include "core/report/live_progress.h"
+#include "core/report/render.h"
+
+namespace ysdb {
+namespace {
+
+std::string render(const Report& report, OutputFormat format, const TextStyle& style) {
+    switch (format) {
+        case OutputFormat::text: return render_text(report, style);
+        case OutputFormat::json: return render_json(report);
+        case OutputFormat::csv: return render_csv(report);
+        case OutputFormat::html: return render_html(report);
+    }
+    return {};
+}
+
+int show(const Report& report, const GlobalOptions& globals, const Environment& environment) {
+    if (globals.output != OutputFormat::json) {
+        write_out(STDERR_FILENO, render_warnings(report, style_of(STDERR_FILENO, environment, globals.no_color)));
+    }
+    write_out(STDOUT_FILENO, render(report, globals.output, style_of(STDOUT_FILENO, environment, globals.no_color)));
+    return static_cast<int>(report.code);
+}
+
+int show(const Error& error, OutputFormat format) {
+    if (format == OutputFormat::json) write_out(STDOUT_FILENO, render_json(error));
+    write_out(STDERR_FILENO, "ysdb: " + error.message() + "\n" + (error.hint().empty() ? "" : "hint: " + error.hint() + "\n"));
+    return static_cast<int>(error.code());
+}
+
+Config load(const CommandSpec& command, const GlobalOptions& globals, const Environment& environment) {
+    ConfigSources sources;
+    if (!command.needs_config) return {};
+    sources.environment = environment;
+    sources.file = globals.config_file;
+    sources.working_directory = std::filesystem::current_path();
+    if (globals.timeout) sources.flags["run.timeout"] = *globals.timeout;
+    Config config = load_config(sources);
+    if (!command.reads_bad_config) require_good_config(config);
+    return config;
+}
+
+// Names this run on servers and in journals: the time sorts, the process tells apart.
+std::string new_run_id() { return std::to_string(unix_micros_now()) + "_" + std::to_string(getpid()); }
+
+Report run_command_line(const CommandLine& line, const Environment& environment, const Signals& signals) {
+    const CommandSpec& command = *line.path.back();
+    const GlobalOptions& globals = line.globals;
+    const Config config = load(command, globals, environment);
+    const TextStyle style = style_of(STDERR_FILENO, environment, globals.no_color);
+    const LogFormat log_format = globals.log_format.value_or(config.run.log_json ? "json" : "text") == "json" ? LogFormat::json : LogFormat::text;
+    Log log(globals.quiet ? LogLevel::warn : globals.verbose ? LogLevel::debug : LogLevel::info, log_format, style.color);
+    for (const std::string& warning : config.warnings) log.warn("config", {{"message", warning}});
+
+    const bool terminal = style.width > 0 && log_format == LogFormat::text && environment.count("TERM") != 0 && environment.at("TERM") != "dumb";
+    NoProgress no_progress;
+    LiveProgress live(log, terminal ? std::optional(LiveProgress::Terminal{[](std::string_view text) { write_out(STDERR_FILENO, text); }, style.width})
+                                    : std::nullopt);
+    if (terminal) log.before_each_line([&live] { live.clear_line(); });
+
+    Stores stores(config);
+    ProgressSink& progress = globals.quiet ? static_cast<ProgressSink&>(no_progress) : live;
+    Context context{config, stores, log, progress, signals.token(), config.run.timeout, new_run_id(), line.invocation.has("--dry-run")};
+    TerminalOperator person(line.invocation, style);
+    return command.run(line.invocation, context, person);
+}
+
+int run_program(const std::vector<std::string>& arguments) {
+    const OutputFormat format = output_format_of(arguments);
+    Signals signals;
+    int code = 0;
+    try {
+        const Environment environment = read_environment();
+        if (const auto fault = environment.find("YSDB_FAULT"); fault != environment.end()) fault::arm(fault->second);
+        const CommandSpec program = program_spec();
+        const CommandLine line = parse_command_line(program, arguments);
+        if (line.globals.version) {
+            write_out(STDOUT_FILENO, "ysdb " YSDB_VERSION "\n");
+        } else if (line.globals.help || !line.path.back()->run) {
+            code = show(help_report(line.path), line.globals, environment);
+            if (!line.globals.help) code = static_cast<int>(Code::usage);
+        } else {
+            code = show(run_command_line(line, environment, signals), line.globals, environment);
+        }
+    } catch (const Error& error) {
+        code = show(error, format);
+    } catch (const std::exception& error) {
+        code = show(Error(Code::internal, std::string("internal error: ") + error.what(), "this is a defect in ysdb; please report it with the command"), format);
+    }
+    const bool stopped = code == static_cast<int>(Code::interrupted);
+    return stopped && signals.received() != 0 ? 128 + signals.received() : code;
+}
+
+}  // namespace
+}  // namespace ysdb
 
 int main(int argc, char** argv) {
     if (argc == 2 && std::strcmp(argv[1], "--version") == 0) {
         std::puts("ysdb " YSDB_VERSION);
         return 0;
     }
-    return 2;
+    const int code = ysdb::run_program({argv + 1, argv + argc});
+    // Without the destructors of libraries: the embedded ClickHouse engine does not survive them.
+    std::fflush(nullptr);
+    _exit(code);
 }

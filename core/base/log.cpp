@@ -9,6 +9,7 @@ namespace ysdb {
 struct Log::Impl {
     spdlog::logger logger;
     LogFormat format;
+    std::function<void()> before_line;
 };
 
 namespace {
@@ -51,7 +52,7 @@ Log::Log(LogLevel threshold, LogFormat format, bool color) {
     } else {
         sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
     }
-    impl_ = std::make_unique<Impl>(Impl{spdlog::logger("ysdb", sink), format});
+    impl_ = std::make_unique<Impl>(Impl{spdlog::logger("ysdb", sink), format, {}});
     impl_->logger.set_level(level_of(threshold));
     // JSON lines are objects of their own: the pattern closes what write() opens after the time.
     impl_->logger.set_pattern(format == LogFormat::json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l",%v})" : "%H:%M:%S %^%-5l%$ %v",
@@ -60,6 +61,8 @@ Log::Log(LogLevel threshold, LogFormat format, bool color) {
 }
 
 Log::~Log() = default;
+
+void Log::before_each_line(std::function<void()> hook) { impl_->before_line = std::move(hook); }
 
 void Log::write(LogLevel level, std::string_view event, std::initializer_list<LogField> fields) {
     if (!impl_->logger.should_log(level_of(level))) return;
@@ -84,6 +87,7 @@ void Log::write(LogLevel level, std::string_view event, std::initializer_list<Lo
             else line += field.value;
         }
     }
+    if (impl_->before_line) impl_->before_line();
     impl_->logger.log(level_of(level), spdlog::string_view_t(line.data(), line.size()));
 }
 

@@ -34,6 +34,9 @@ public:
     Log(const Log&) = delete;
     Log& operator=(const Log&) = delete;
 
+    // Called before each line is written, by the thread that writes it. Set it before threads start.
+    void before_each_line(std::function<void()> hook);
+
     void write(LogLevel level, std::string_view event, std::initializer_list<LogField> fields = {});
     void debug(std::string_view event, std::initializer_list<LogField> fields = {}) { write(LogLevel::debug, event, fields); }
     void info(std::string_view event, std::initializer_list<LogField> fields = {}) { write(LogLevel::info, event, fields); }

@@ -11,7 +11,7 @@
 
 namespace ysdb {
 
-// A value that must never be printed. Streams and formats as "***"; reveal() is for drivers alone.
+// A value that must never be printed: nothing streams or formats it. reveal() is for drivers alone.
 class Secret {
 public:
     Secret() = default;
@@ -68,13 +68,35 @@ struct SyncConfig {
     std::vector<SyncTarget> to;
 };
 
+struct RunConfig {
+    Millis timeout{30'000};          // of each store call, connecting included
+    bool log_json = false;
+};
+
+// One setting and where its value comes from; secrets are already hidden.
+struct ConfigValue {
+    std::string name;                // "stores.main.pool.max"
+    std::string value;               // as typed
+    std::string layer;               // "built-in", "ysdb.toml:7", "YSDB_MIGRATE_DIR", "--timeout"
+};
+
+struct ConfigProblem {
+    std::string message;             // one lowercase line: where and what
+    std::string hint;
+};
+
 // Thread-safety: immutable once loaded.
 struct Config {
+    RunConfig run;
     std::map<std::string, StoreConfig> stores;
     MigrateConfig migrate;
     std::vector<PartitionConfig> partitions;
     std::vector<SyncConfig> syncs;
     std::string directory;           // relative paths in the configuration are relative to this
+    std::vector<std::string> files;           // that were read, least important first
+    std::vector<ConfigValue> values;          // every setting in force, sorted by name
+    std::vector<std::string> warnings;
+    std::vector<ConfigProblem> problems;      // empty for every command but those that read a bad configuration on purpose
 };
 
 }  // namespace ysdb

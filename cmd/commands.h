@@ -1,0 +1,11 @@
+// One function a command; each lives in cmd/<name>.cpp. commands.cpp puts them in the order that help shows.
+#pragma once
+
+#include "cmd/command.h"
+
+namespace ysdb {
+
+CommandSpec config_command();
+CommandSpec help_command();
+
+}  // namespace ysdb

@@ -1,0 +1,81 @@
+#include "core/config/settings.h"
+
+#include <algorithm>
+
+namespace ysdb {
+
+const std::vector<Setting>& setting_table() {
+    using enum SettingType;
+    static const std::vector<Setting> table{
+        {"run.timeout", duration, "30s", "limit of each call to a store, connecting included"},
+        {"log.format", choice, "text", "how log lines on stderr look", false, {"text", "json"}},
+
+        {"stores.NAME.url", url, "", "where the store is; the scheme names the driver", true},
+        {"stores.NAME.password", secret, "", "better in password_file or the environment than in a file"},
+        {"stores.NAME.password_file", path, "", "a file that holds the password alone"},
+        {"stores.NAME.pool.min", integer, "5", "connections kept open when idle"},
+        {"stores.NAME.pool.max", integer, "20", "connections at once; further calls wait"},
+        {"stores.NAME.pool.idle", duration, "10m", "an idle connection above pool.min is closed after this"},
+        {"stores.NAME.pool.connect_timeout", duration, "3s", "limit of opening one connection"},
+        {"stores.NAME.sslmode", choice, "", "PostgreSQL: how TLS is used, as libpq says", false,
+         {"disable", "allow", "prefer", "require", "verify-ca", "verify-full"}},
+        {"stores.NAME.sslrootcert", path, "", "PostgreSQL: certificates of the authorities to trust"},
+        {"stores.NAME.sslcert", path, "", "PostgreSQL: client certificate"},
+        {"stores.NAME.sslkey", path, "", "PostgreSQL: key of the client certificate"},
+        {"stores.NAME.tls_ca", path, "", "other stores: certificates of the authorities to trust"},
+        {"stores.NAME.tls_cert", path, "", "other stores: client certificate"},
+        {"stores.NAME.tls_key", path, "", "other stores: key of the client certificate"},
+        {"stores.NAME.compression", choice, "", "ClickHouse, Kafka: compression on the wire", false, {"none", "gzip", "lz4", "zstd", "snappy"}},
+
+        {"migrate.dir", path, "migrations", "where the migration files are"},
+        {"migrate.store", text, "main", "the store that keeps the history and runs files that name no store"},
+
+        {"partition[].table", text, "", "store.schema.table or store.table", true},
+        {"partition[].by", text, "", "column of the range; needed to create the partitioning"},
+        {"partition[].every", text, "", "hour, day, week, month, quarter, year, \"7 days\", or \"1000000\" for integers", true},
+        {"partition[].ahead", integer, "0", "partitions to keep ready in advance"},
+        {"partition[].keep", text, "", "age after which a partition is archived and dropped, like \"24 months\""},
+        {"partition[].archive", text, "", "a table of another store, file:///dir, s3://bucket/dir, or \"none\": dropped for good"},
+
+        {"sync[].name", text, "", "name of the set", true},
+        {"sync[].from", text, "main", "the store that is read"},
+        {"sync[].capture", choice, "wal", "how changes are found", false, {"wal", "trigger", "poll"}},
+        {"sync[].tables", list, "", "schema.table, in the source", true},
+        {"sync[].to[].store", text, "", "the store that is written", true},
+        {"sync[].to[].table", text, "", "only this table of the set; without it, all"},
+        {"sync[].to[].key", text, "", "cache key, with {column} where a value goes"},
+        {"sync[].to[].ttl", duration, "", "how long a cached row lives"},
+        {"sync[].to[].topic", text, "", "topic the changes go to"},
+    };
+    return table;
+}
+
+const Setting* find_setting(std::string_view name) {
+    const auto& table = setting_table();
+    const auto found = std::find_if(table.begin(), table.end(), [&](const Setting& s) { return s.name == name; });
+    return found == table.end() ? nullptr : &*found;
+}
+
+std::string variable_of(const Setting& setting) {
+    if (setting.name.find('[') != std::string_view::npos || setting.type == SettingType::list) return "";
+    std::string variable = "YSDB_";
+    for (const char c : setting.name) variable += c == '.' ? '_' : c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+    return variable;
+}
+
+std::string_view type_name(SettingType type) {
+    switch (type) {
+        case SettingType::text: return "text";
+        case SettingType::integer: return "whole number";
+        case SettingType::duration: return "duration";
+        case SettingType::choice: return "choice";
+        case SettingType::boolean: return "true or false";
+        case SettingType::path: return "path";
+        case SettingType::url: return "URL";
+        case SettingType::secret: return "secret";
+        case SettingType::list: return "list of texts";
+    }
+    return "";
+}
+
+}  // namespace ysdb
