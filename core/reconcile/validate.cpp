@@ -1,0 +1,139 @@
+#include "core/reconcile/validate.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/reconcile/compare.h"
+
+namespace ysdb::reconcile {
+
+namespace {
+
+constexpr std::uint64_t rows_per_range = 500'000;
+constexpr std::string_view version_column = "_version";  // ysdb's own in sync targets
+
+RowSource& rows_of(Store& store) {
+    if (store.rows() == nullptr) throw Error(Code::refused, "store '" + store.name() + "' has no tables to compare");
+    return *store.rows();
+}
+
+Side open_side(Context& context, Store& store, TableInfo table, int workers) {
+    Side side;
+    side.store = &store;
+    side.table = std::move(table);
+    side.workers = workers;
+    const std::vector<TableRef> tables{side.table.ref};
+    side.snapshot = rows_of(store).open_snapshot(tables, context.deadline());
+    side.ranges = rows_of(store).ranges(side.table, *side.snapshot, rows_per_range, context.deadline());
+    return side;
+}
+
+// The sink's table, read as the source's columns in the source's types, and the version where the sink keeps one.
+TableInfo as_source(const TableInfo& source, const TableInfo& sink, std::vector<std::string>& missing) {
+    const auto has = [&](std::string_view name) { return std::any_of(sink.columns.begin(), sink.columns.end(), [&](const ColumnInfo& c) { return c.name == name; }); };
+    TableInfo table = source;
+    table.ref = sink.ref;
+    for (const ColumnInfo& column : source.columns) {
+        if (!has(column.name)) missing.push_back(column.name);
+    }
+    if (has(version_column)) {
+        ColumnInfo version;
+        version.name = version_column;
+        version.type.kind = TypeKind::uint128;
+        version.type.nullable = false;
+        table.columns.push_back(version);
+    }
+    return table;
+}
+
+struct Tables {
+    Table summary{"tables", "", {{"table"}, {"sink"}, {"verdict"}, {"rows_source", Unit::count, "source rows"}, {"rows_sink", Unit::count, "sink rows"}, {"missing", Unit::count},
+                                 {"extra", Unit::count}, {"different", Unit::count}, {"unsettled", Unit::count}, {"seconds", Unit::seconds, "time"}, {"rate", Unit::rows_per_s}}, {}, false};
+    Table differences{"differences", "rows that differ", {{"table"}, {"sink"}, {"key"}, {"verdict"}, {"columns"}}, {}, false};
+    std::int64_t unequal = 0;
+};
+
+void compare_rows(Context& context, const ValidateOptions& options, const Route& route, Tables& tables) {
+    const auto start = SteadyClock::now();
+    Store& source_store = context.stores.get(route.source);
+    Store& sink_store = context.stores.get(route.sink);
+    const TableInfo source_table = rows_of(source_store).describe(route.table, context.deadline());
+    std::vector<std::string> missing;
+    const TableInfo sink_table = as_source(source_table, rows_of(sink_store).describe(route.target, context.deadline()), missing);
+    if (!missing.empty()) {
+        for (const std::string& column : missing) tables.differences.rows.push_back({route.table.text(), route.sink, "", "the sink has no such column", column});
+        tables.summary.rows.push_back({route.table.text(), route.sink, "different structure", {}, {}, {}, {}, {}, {}, {}, {}});
+        ++tables.unequal;
+        return;
+    }
+    Side source = open_side(context, source_store, source_table, options.source_workers);
+    Side sink = open_side(context, sink_store, sink_table, options.sink_workers);
+    const Comparison result = compare(context, source, sink, options.limit);
+    const double seconds = std::chrono::duration<double>(SteadyClock::now() - start).count();
+    std::string verdict = result.equal() ? "equal" : result.missing + result.extra + result.different == 0 && result.unreadable.empty() ? "unsettled" : "different";
+    if (result.at_least) verdict += " (counts are lower bounds)";
+    const auto count = [](std::uint64_t n) { return Value(static_cast<std::int64_t>(n)); };
+    tables.summary.rows.push_back({route.table.text(), route.sink, verdict, count(result.source_rows), count(result.sink_rows), count(result.missing), count(result.extra),
+                                   count(result.different), count(result.unsettled), seconds, static_cast<double>(result.source_rows) / std::max(seconds, 1e-9)});
+    for (const Difference& difference : result.differences) {
+        tables.differences.rows.push_back({route.table.text(), route.sink, difference.key, verdict_text(difference.verdict), difference.columns});
+    }
+    for (const RejectedRow& row : result.unreadable) tables.differences.rows.push_back({route.table.text(), route.sink, row.key, "cannot be compared: " + row.reason, row.column});
+    if (!result.equal()) ++tables.unequal;
+}
+
+std::int64_t count_rows(Context& context, Store& store, const TableInfo& table) {
+    SqlStore* sql = store.sql();
+    if (sql == nullptr) throw Error(Code::refused, "store '" + store.name() + "' cannot count rows");
+    const std::string name = (table.ref.schema.empty() ? "" : sql->quote_identifier(table.ref.schema) + ".") + sql->quote_identifier(table.ref.table);
+    // Synced ClickHouse tables keep versions until they are merged: only FINAL tells how many rows there are.
+    const bool versions = std::any_of(table.columns.begin(), table.columns.end(), [](const ColumnInfo& c) { return c.name == version_column; });
+    return sql->query("SELECT count(*) FROM " + name + (versions ? " FINAL WHERE _is_deleted = 0" : ""), context.deadline()).row(0).integer(0);
+}
+
+void compare_counts(Context& context, const ValidateOptions& options, const Route& route, Tables& tables) {
+    const auto start = SteadyClock::now();
+    Store& source = context.stores.get(route.source);
+    Store& sink = context.stores.get(route.sink);
+    const std::int64_t in_source = count_rows(context, source, rows_of(source).describe(route.table, context.deadline()));
+    const std::int64_t in_sink = count_rows(context, sink, rows_of(sink).describe(route.target, context.deadline()));
+    const double share = static_cast<double>(std::abs(in_source - in_sink)) / static_cast<double>(std::max<std::int64_t>(1, std::max(in_source, in_sink)));
+    const double allowed = options.mode == ValidateMode::tolerance ? options.tolerance : 0;
+    const bool good = share <= allowed;
+    const double seconds = std::chrono::duration<double>(SteadyClock::now() - start).count();
+    tables.summary.rows.push_back({route.table.text(), route.sink, std::string(good ? "counts agree" : "counts differ") + fmt::format(" ({:.3g} %)", share * 100), in_source, in_sink,
+                                   std::max<std::int64_t>(0, in_source - in_sink), std::max<std::int64_t>(0, in_sink - in_source), {}, {}, seconds, {}});
+    if (!good) ++tables.unequal;
+}
+
+}  // namespace
+
+Report validate(Context& context, const ValidateOptions& options) {
+    Report report;
+    report.title = "validate";
+    Tables tables;
+    std::int64_t compared = 0;
+    for (const Route& route : find_routes(context.config, options.filter)) {
+        if (context.stores.get(route.sink).rows() == nullptr) {
+            report.warnings.push_back(route.table.text() + " -> " + route.sink + ": not compared; this store holds no tables");
+            continue;
+        }
+        ++compared;
+        if (options.mode == ValidateMode::exact) compare_rows(context, options, route, tables);
+        else compare_counts(context, options, route, tables);
+    }
+    if (compared == 0) throw Error(Code::refused, "none of the chosen tables goes to a store that can be compared");
+    report.add_figure("compared", compared, Unit::count, "tables compared");
+    report.add_figure("unequal", tables.unequal, Unit::count, "tables that differ");
+    report.tables.push_back(std::move(tables.summary));
+    if (!tables.differences.rows.empty()) report.tables.push_back(std::move(tables.differences));
+    if (tables.unequal > 0) {
+        report.code = Code::differences;
+        report.next = "ysdb sync snapshot   (copies the tables anew)";
+    }
+    return report;
+}
+
+}  // namespace ysdb::reconcile
