@@ -36,4 +36,18 @@ std::unique_ptr<Store> open_store(const StoreConfig& config) {
                 "known schemes: " + join(known, ", "));
 }
 
+ScriptResult SqlSession::script(std::span<const SqlStatement> statements, Deadline deadline) {
+    ScriptResult result;
+    for (const SqlStatement& statement : statements) {
+        try {
+            query(statement.sql, statement.params, deadline);
+        } catch (const Error& error) {
+            result.error = error;
+            return result;
+        }
+        ++result.done;
+    }
+    return result;
+}
+
 }  // namespace ysdb

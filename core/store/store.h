@@ -10,6 +10,7 @@
 #include <span>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/base/error.h"
@@ -50,6 +51,18 @@ struct SqlResult {
     SqlRow row(std::size_t i) const { return {std::span(cells).subspan(i * columns.size(), columns.size())}; }
 };
 
+// A statement of a script. What it views must outlive the call.
+struct SqlStatement {
+    std::string_view sql;
+    std::span<const std::optional<std::string>> params = {};
+    std::optional<std::string_view> copy_rows = {};  // PostgreSQL: what a COPY ... FROM STDIN reads, without the closing \.
+};
+
+struct ScriptResult {
+    std::size_t done = 0;             // statements that ended well
+    std::optional<Error> error = {};  // why statement number `done` did not; those behind it were not run
+};
+
 // One session (PostgreSQL: one connection; ClickHouse: a query-id prefix and settings). Not thread-safe, except cancel().
 class SqlSession {
 public:
@@ -57,6 +70,9 @@ public:
     // One statement; parameters are values ($1, $2 ... on PostgreSQL; {p1:Type} on ClickHouse) and never spliced into text.
     virtual SqlResult query(std::string_view sql, std::span<const std::optional<std::string>> params, Deadline deadline) = 0;
     SqlResult query(std::string_view sql, Deadline deadline) { return query(sql, {}, deadline); }
+    // Runs statements in order up to the first that fails, in one round trip where the protocol can. The caller brings BEGIN and COMMIT;
+    // after a failure between them the transaction is still open and failed. Throws only what is no statement's fault.
+    virtual ScriptResult script(std::span<const SqlStatement> statements, Deadline deadline);
     // Cancels what is running now, from another thread.
     virtual void cancel() noexcept = 0;
     // What shows up on the server for this session: application_name / query_id prefix.

@@ -98,7 +98,11 @@ void Connection::fail(PGresult* raw) {
     const char* detail = PQresultErrorField(result.get(), PG_DIAG_MESSAGE_DETAIL);
     std::string message = primary != nullptr ? primary : PQresultErrorMessage(result.get());
     if (detail != nullptr) message += std::string(" (") + detail + ")";
-    throw statement_error(target_.store, state != nullptr ? state : "", message);
+    Error error = statement_error(target_.store, state != nullptr ? state : "", message);
+    const char* hint = PQresultErrorField(result.get(), PG_DIAG_MESSAGE_HINT);
+    if (hint != nullptr && error.hint().empty()) error = Error(error.code(), error.message(), hint).with_server_code(error.server_code()).with_retryable(error.retryable());
+    if (const char* position = PQresultErrorField(result.get(), PG_DIAG_STATEMENT_POSITION)) error.with_position(std::stoul(position));
+    throw error;
 }
 
 void Connection::fail_connection() { throw statement_error(target_.store, "", PQerrorMessage(connection_)); }

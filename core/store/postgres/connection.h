@@ -25,6 +25,8 @@ public:
 
     SqlResult query(std::string_view sql, std::span<const std::optional<std::string>> params, Deadline deadline) override;
     using SqlSession::query;
+    // Pipelined; a COPY ... FROM STDIN ends one pipeline and begins the next.
+    ScriptResult script(std::span<const SqlStatement> statements, Deadline deadline) override;
     void cancel() noexcept override;
     void set_label(const std::string& label) override;
     std::int64_t backend_id() const override;
@@ -47,6 +49,8 @@ private:
     void flush(Deadline deadline, const char* doing);
     pg_result* next_result(Deadline deadline, const char* doing);
     [[noreturn]] void fail(pg_result* result);
+    ScriptResult pipeline(std::span<const SqlStatement> statements, Deadline deadline);
+    void copy_in(const SqlStatement& statement, Deadline deadline);
     [[noreturn]] void fail_connection();
 
     Target target_;
