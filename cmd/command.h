@@ -73,6 +73,8 @@ public:
     std::optional<std::string> text(const std::string& flag) const;
     std::string text_or(const std::string& flag, const std::string& fallback) const;
     std::optional<std::int64_t> integer(const std::string& flag) const;   // Error(usage) when it is no integer
+    // For flags with a fallback. Error(usage) outside low..high.
+    std::int64_t integer_between(const std::string& flag, std::int64_t low, std::int64_t high) const;
     std::optional<Millis> duration(const std::string& flag) const;
     std::optional<std::uint64_t> size(const std::string& flag) const;
     std::vector<std::string> all(const std::string& flag) const;                  // typed ones only

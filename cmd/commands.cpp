@@ -4,6 +4,8 @@ namespace ysdb {
 
 std::vector<CommandSpec> command_table() {
     return {
+        sync_command(),
+        validate_command(),
         config_command(),
         help_command(),
     };

@@ -7,5 +7,7 @@ namespace ysdb {
 
 CommandSpec config_command();
 CommandSpec help_command();
+CommandSpec sync_command();
+CommandSpec validate_command();
 
 }  // namespace ysdb

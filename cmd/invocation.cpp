@@ -24,6 +24,14 @@ std::optional<std::int64_t> Invocation::integer(const std::string& flag) const {
     return number;
 }
 
+std::int64_t Invocation::integer_between(const std::string& flag, std::int64_t low, std::int64_t high) const {
+    const std::int64_t number = integer(flag).value_or(low);
+    if (number < low || number > high) {
+        throw Error(Code::usage, flag + ": " + std::to_string(number) + " is not between " + std::to_string(low) + " and " + std::to_string(high));
+    }
+    return number;
+}
+
 std::optional<Millis> Invocation::duration(const std::string& flag) const {
     const auto value = text(flag);
     return value ? std::optional(parse_duration(*value, flag)) : std::nullopt;
