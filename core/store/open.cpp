@@ -2,6 +2,7 @@
 
 #include "core/base/text.h"
 #include "core/store/postgres/postgres.h"
+#include "core/store/redis/redis.h"
 #include "core/store/store.h"
 
 namespace ysdb {
@@ -17,6 +18,10 @@ constexpr auto drivers = std::to_array<Driver>({
     {"postgres", postgres::open},
     {"postgresql", postgres::open},
     {"postgres+patroni", postgres::open},
+    {"redis", redis::open},
+    {"rediss", redis::open},
+    {"redis+sentinel", redis::open},
+    {"rediss+sentinel", redis::open},
 });
 }  // namespace
 

@@ -1,0 +1,13 @@
+// What the INFO command says, in this project's words.
+#pragma once
+
+#include <string_view>
+
+#include "core/store/store.h"
+
+namespace ysdb::redis {
+
+// Everything but the latency. Knows Redis, DragonflyDB (which reports a Redis version for compatibility beside its own) and Valkey.
+ProbeResult interpret_info(std::string_view info);
+
+}  // namespace ysdb::redis

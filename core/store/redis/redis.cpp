@@ -1,0 +1,132 @@
+#include "core/store/redis/redis.h"
+
+#include <algorithm>
+#include <atomic>
+#include <thread>
+#include <utility>
+
+#include "core/store/pool.h"
+#include "core/store/redis/connection.h"
+#include "core/store/redis/errors.h"
+#include "core/store/redis/info.h"
+#include "core/store/redis/sentinel.h"
+
+namespace ysdb::redis {
+
+// --- Session ---
+
+Session::Session(std::unique_ptr<Connection> connection) : connection_(std::move(connection)) {}
+Session::Session(Session&&) noexcept = default;
+Session& Session::operator=(Session&&) noexcept = default;
+Session::~Session() = default;
+
+Reply Session::command(const Command& command, Deadline deadline) {
+    return connection_->checked(command, connection_->exchange_one(command, deadline));
+}
+std::vector<Reply> Session::pipeline(std::span<const Command> commands, Deadline deadline) { return connection_->exchange(commands, deadline); }
+
+// --- RedisStore ---
+
+struct RedisStore::Impl {
+    struct Pooled {
+        std::unique_ptr<Connection> connection;
+        std::uint64_t generation;
+    };
+
+    explicit Impl(const StoreConfig& config)
+        : target(parse_target(config)), sentinels(target), pool("store '" + config.name + "'", config.pool, [this](Deadline deadline) {
+              const std::uint64_t now = generation;
+              return std::make_unique<Pooled>(Pooled{connect(deadline), now});
+          }) {}
+
+    std::unique_ptr<Connection> connect(Deadline deadline) {
+        if (!target.master.empty()) return sentinels.connect_to_master(deadline);
+        return Connection::open(target, target.hosts.front(), Deadline::after(std::min(deadline.left(), target.connect_timeout)));
+    }
+
+    Pool<Pooled>::Lease lease(Deadline deadline) {
+        while (true) {
+            auto lease = pool.acquire(deadline);
+            if (lease->generation == generation && lease->connection->reusable()) return lease;
+            lease.discard();
+        }
+    }
+
+    // With Sentinel, commands that this server turned away because it is not the master any longer go to the next one.
+    std::vector<Reply> run(std::span<const Command> commands, Deadline deadline) {
+        while (true) {
+            auto pooled = lease(deadline);
+            try {
+                auto replies = pooled->connection->exchange(commands, deadline);
+                const auto turned_away = [](const Reply& reply) { return reply.is_error() && means_elsewhere(reply.text); };
+                if (target.master.empty() || std::none_of(replies.begin(), replies.end(), turned_away)) return replies;
+                distrust_pool();
+                if (!std::all_of(replies.begin(), replies.end(), turned_away) || deadline.left() <= pause) return replies;
+                pooled.discard();
+            } catch (...) {
+                if (!target.master.empty()) distrust_pool();
+                pooled.discard();
+                throw;
+            }
+            std::this_thread::sleep_for(pause);
+        }
+    }
+
+    // What befell one connection may have befallen all: a hanging master answers none of them.
+    void distrust_pool() { ++generation; }
+
+    static constexpr Millis pause{100};
+
+    Target target;
+    Sentinels sentinels;
+    std::atomic<std::uint64_t> generation{0};  // pooled connections of an earlier one are closed, not reused
+    Pool<Pooled> pool;
+};
+
+RedisStore::RedisStore(const StoreConfig& config) : Store(config), impl_(std::make_unique<Impl>(config)) {}
+RedisStore::~RedisStore() = default;
+
+std::string RedisStore::redacted_url() const { return impl_->target.redacted_url; }
+
+ProbeResult RedisStore::probe(Deadline deadline) {
+    ProbeResult result = interpret_info(command({"INFO"}, deadline).text);
+    const auto start = SteadyClock::now();
+    command({"PING"}, deadline);
+    result.latency_s = std::chrono::duration<double>(SteadyClock::now() - start).count();
+    return result;
+}
+
+Reply RedisStore::command(const Command& command, Deadline deadline) {
+    Reply reply = std::move(impl_->run(std::span(&command, 1), deadline).front());
+    if (reply.is_error()) throw command_error(impl_->target, command.front(), reply.text);
+    return reply;
+}
+
+std::vector<Reply> RedisStore::pipeline(std::span<const Command> commands, Deadline deadline) { return impl_->run(commands, deadline); }
+
+void RedisStore::scan(const std::string& pattern, std::size_t page_size, Millis page_timeout, std::stop_token stop,
+                      const std::function<void(std::span<const std::string>)>& page) {
+    Session session = open_session(Deadline::after(page_timeout));  // a cursor means something to one server only
+    std::string cursor = "0";
+    do {
+        if (stop.stop_requested()) throw Error(Code::interrupted, "store '" + name() + "': interrupted while listing keys");
+        const Reply reply = session.command({"SCAN", cursor, "MATCH", pattern, "COUNT", std::to_string(page_size)}, Deadline::after(page_timeout));
+        if (reply.elements.size() != 2) throw Error(Code::connect, "store '" + name() + "': SCAN answered something else than a cursor and keys");
+        std::vector<std::string> keys;
+        for (const Reply& key : reply.elements[1].elements) keys.push_back(key.text);
+        if (!keys.empty()) page(keys);
+        cursor = reply.elements[0].text;
+    } while (cursor != "0");
+}
+
+Session RedisStore::open_session(Deadline deadline) { return Session(impl_->connect(deadline)); }
+
+std::unique_ptr<Store> open(const StoreConfig& config) { return std::make_unique<RedisStore>(config); }
+
+RedisStore& as_redis(Store& store) {
+    auto* redis = dynamic_cast<RedisStore*>(&store);
+    if (redis == nullptr) throw Error(Code::refused, "store '" + store.name() + "' is not a Redis store", "name a store whose url begins with redis://");
+    return *redis;
+}
+
+}  // namespace ysdb::redis

@@ -1,0 +1,72 @@
+// Servers that a test starts for itself: ones that misbehave, and real ones that it may kill.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "core/base/error.h"
+#include "core/base/process.h"
+#include "core/config/config.h"
+
+namespace ysdb::test {
+
+int free_port();
+
+// A directory of the test's own, gone at the end.
+class TemporaryDirectory {
+public:
+    TemporaryDirectory();
+    ~TemporaryDirectory();
+    TemporaryDirectory(const TemporaryDirectory&) = delete;
+    TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
+    const std::filesystem::path& path() const { return path_; }
+
+private:
+    std::filesystem::path path_;
+};
+
+// Accepts every connection and says `answer` to whatever comes, then closes; with no answer it keeps the connection and stays silent.
+class StrangeServer {
+public:
+    explicit StrangeServer(std::string answer = {});
+    ~StrangeServer();
+    StrangeServer(const StrangeServer&) = delete;
+    StrangeServer& operator=(const StrangeServer&) = delete;
+    int port() const { return port_; }
+
+private:
+    void serve(std::stop_token stop, const std::string& answer);
+    int port_ = 0;
+    int fd_;
+    std::jthread thread_;
+};
+
+// A redis-server (or, with `--sentinel`, a sentinel) in its own directory. Killed at the end.
+class RedisProcess {
+public:
+    // `settings`: lines of redis.conf besides port, dir and bind.
+    RedisProcess(const std::filesystem::path& directory, std::vector<std::string> settings, std::vector<std::string> arguments = {});
+    ~RedisProcess();
+    RedisProcess(const RedisProcess&) = delete;
+    RedisProcess& operator=(const RedisProcess&) = delete;
+    int port() const { return port_; }
+    std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
+    void signal(int number) { send_signal(process_, number); }
+
+private:
+    int port_;
+    ProcessId process_;
+};
+
+StoreConfig store_at(const std::string& name, const std::string& url, const std::string& password = {});
+
+struct Failure {
+    Error error{Code::ok, "nothing failed"};
+    double seconds = 0;
+};
+Failure failure_of(const std::function<void()>& work);
+
+}  // namespace ysdb::test
