@@ -2,9 +2,8 @@
 
 #include <optional>
 
-#include "core/base/text.h"
+#include "core/base/url.h"
 #include "core/config/resolved.h"
-#include "core/config/secrets.h"
 
 namespace ysdb {
 

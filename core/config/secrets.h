@@ -20,7 +20,4 @@ UrlParts split_password(std::string_view url);
 // For messages: every password and every query parameter that may be one becomes ***. Never throws; hides too much rather than too little.
 std::string redact_url(std::string_view url);
 
-std::string percent_decode(std::string_view text);
-std::string percent_encode(std::string_view text);
-
 }  // namespace ysdb
