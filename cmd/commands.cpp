@@ -6,6 +6,7 @@ std::vector<CommandSpec> command_table() {
     return {
         sync_command(),
         validate_command(),
+        lab_command(),
         config_command(),
         help_command(),
     };

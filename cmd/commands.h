@@ -9,5 +9,6 @@ CommandSpec config_command();
 CommandSpec help_command();
 CommandSpec sync_command();
 CommandSpec validate_command();
+CommandSpec lab_command();
 
 }  // namespace ysdb

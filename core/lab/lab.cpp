@@ -208,7 +208,8 @@ std::vector<ServerStatus> Lab::down(bool destroy, ProgressSink& progress) {
     }
     end_processes(leftovers);
     for (ServerStatus& each : result) {
-        if (each.state == ServerState::running) each.state = ServerState::stopped;
+        each.pid = 0;
+        each.state = ServerState::stopped;
     }
     if (destroy) remove_lab_directory(options_.dir);
     return result;

@@ -10,6 +10,7 @@
 #include "core/base/hash.h"
 #include "core/base/text.h"
 #include "core/lab/directory.h"
+#include "core/lab/pins.h"
 #include "core/lab/processes.h"
 #include "core/lab/recipe.h"
 #include "core/lab/render.h"
@@ -43,8 +44,12 @@ int cluster_major(const Site& site) {
     return fs::exists(file) ? std::stoi(read_file(file)) : 0;
 }
 
-std::vector<fs::path> installations(const Site& site, int major) {
-    return {fmt::format("/usr/lib/postgresql/{}", major), site.cache / fmt::format("postgres-{}", major)};
+fs::path from_debian(const Site&, int major) { return fmt::format("/usr/lib/postgresql/{}", major); }
+
+fs::path from_fetch(const Site& site, int major) {
+    const std::string name = fmt::format("postgres-{}", major);
+    const bool pinned = std::any_of(pins().begin(), pins().end(), [&](const Pin& each) { return each.name == name; });
+    return pinned ? find_fetched(name, site.cache).value_or(fs::path()) : fs::path();
 }
 
 Installation find(const Site& site) {
@@ -57,9 +62,9 @@ Installation find(const Site& site) {
     std::vector<int> majors{wanted};
     if (wanted == 0) majors = {20, 19, 18, 17, 16, 15};
     // Debian's first, newest first; then the fetched ones.
-    for (const std::size_t place : {0u, 1u}) {
+    for (const auto place : {from_debian, from_fetch}) {
         for (const int major : majors) {
-            const fs::path install = installations(site, major)[place];
+            const fs::path install = place(site, major);
             if (complete(install)) return {version_of(install), install.string()};
         }
     }
@@ -87,15 +92,32 @@ void run_sql_before_start(const Site& site, const Server& server, const fs::path
     run_setup(site, as_owner(site, {program(server, "postgres"), "--single", "-D", data.string(), "postgres"}), Millis(60'000), statements);
 }
 
-// Children of a killed postmaster hold its shared memory until they notice; their titles have overwritten the lab's mark.
-// A living postmaster of somebody else on this cluster means that none of them is ours.
+// Whoever runs on this cluster: the postmaster, or children of a killed one. Their titles have overwritten the lab's mark.
+std::vector<ProcessId> on_cluster(const Site& site, const Server& server) { return processes_in(program(server, "postgres"), data_dir(site)); }
+
+// A living postmaster that the lab has no record of was started by somebody else.
+bool is_strange(const std::vector<ProcessId>& found, const fs::path& postmaster_file) {
+    if (!fs::exists(postmaster_file)) return false;
+    const std::string postmaster = split(read_file(postmaster_file), '\n')[0];
+    return std::any_of(found.begin(), found.end(), [&](const ProcessId& id) { return std::to_string(id.pid) == postmaster; });
+}
+
 std::vector<ProcessId> workers(const Site& site, const Server& server) {
-    const std::vector<ProcessId> found = processes_in(program(server, "postgres"), data_dir(site));
-    const fs::path file = data_dir(site) / "postmaster.pid";
-    if (!fs::exists(file)) return found;
-    const std::string postmaster = split(read_file(file), '\n')[0];
-    const bool strange = std::any_of(found.begin(), found.end(), [&](const ProcessId& id) { return std::to_string(id.pid) == postmaster; });
-    return strange ? std::vector<ProcessId>{} : found;
+    const std::vector<ProcessId> found = on_cluster(site, server);
+    return is_strange(found, data_dir(site) / "postmaster.pid") ? std::vector<ProcessId>{} : found;
+}
+
+// Children of a killed postmaster hold its shared memory until they notice; and while nobody has reaped it (many containers have no
+// init) PostgreSQL takes its pid for a living one and refuses to start.
+void clear_after_kill(const Site& site, const Server& server) {
+    const fs::path postmaster_file = data_dir(site) / "postmaster.pid";
+    const std::vector<ProcessId> found = on_cluster(site, server);
+    if (is_strange(found, postmaster_file)) return;  // PostgreSQL says so itself
+    end_processes(found);
+    fs::remove(postmaster_file);
+    for (const auto& entry : fs::directory_iterator(site.home("postgres"))) {
+        if (entry.path().filename().string().starts_with(".s.PGSQL.")) fs::remove(entry.path());
+    }
 }
 
 // A new cluster is a copy of one that initdb made once for this version and kept in the cache: 0.1 s instead of 3.
@@ -109,9 +131,9 @@ void make_cluster(const Site& site, const Server& server) {
         fs::permissions(fresh, fs::perms::owner_all);
         give_to_owner(site, fresh);
     } else {
-        run_setup(site, as_owner(site, {program(server, "initdb"), "-D", fresh.string(), "-U", std::string(superuser), "-A", "scram-sha-256",
-                                        "--pwfile", "/dev/stdin", "--no-locale", "-E", "UTF8", "--no-sync"}),
-                  Millis(120'000), random_hex(16) + "\n");
+        // No password yet: pg_hba.conf is replaced before anybody can connect.
+        run_setup(site, as_owner(site, {program(server, "initdb"), "-D", fresh.string(), "-U", std::string(superuser), "-A", "trust",
+                                        "--no-locale", "-E", "UTF8", "--no-sync"}), Millis(120'000));
         run_sql_before_start(site, server, fresh, fmt::format("CREATE DATABASE {};\n", superuser));
         const fs::path draft = kept.string() + "." + random_hex(4);
         fs::create_directories(draft.parent_path());
@@ -134,7 +156,7 @@ void prepare(const Site& site, const Server& server) {
     const fs::path home = site.home("postgres");
     fs::create_directories(home);
     fs::permissions(home, site.owner ? fs::perms(0711) : fs::perms(0700));
-    end_processes(workers(site, server));
+    clear_after_kill(site, server);
     if (site.owner && chown(home.c_str(), site.owner->uid, site.owner->gid) != 0) {
         throw Error(Code::refused, fmt::format("cannot hand '{}' to user {}", home.string(), site.owner->uid));
     }

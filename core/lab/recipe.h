@@ -47,6 +47,7 @@ std::vector<std::string> profile_servers(const std::string& profile);
 
 // One a file: postgres.cpp, ...
 Recipe postgres_recipe();
+Recipe clickhouse_recipe();
 Recipe redis_recipe();
 
 }  // namespace ysdb::lab

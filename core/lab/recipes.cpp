@@ -8,7 +8,7 @@
 namespace ysdb::lab {
 
 const std::vector<Recipe>& recipes() {
-    static const std::vector<Recipe> table{postgres_recipe(), redis_recipe()};
+    static const std::vector<Recipe> table{postgres_recipe(), clickhouse_recipe(), redis_recipe()};
     return table;
 }
 
