@@ -4,9 +4,9 @@ namespace ysdb {
 
 std::vector<CommandSpec> command_table() {
     return {
+        lab_command(),
         sync_command(),
         validate_command(),
-        lab_command(),
         config_command(),
         help_command(),
     };

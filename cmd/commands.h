@@ -7,8 +7,8 @@ namespace ysdb {
 
 CommandSpec config_command();
 CommandSpec help_command();
+CommandSpec lab_command();
 CommandSpec sync_command();
 CommandSpec validate_command();
-CommandSpec lab_command();
 
 }  // namespace ysdb
