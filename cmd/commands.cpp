@@ -4,10 +4,10 @@ namespace ysdb {
 
 std::vector<CommandSpec> command_table() {
     return {
-        lab_command(),
         sync_command(),
         validate_command(),
         config_command(),
+        {.name = "lab", .summary = "local servers to try things on", .verbs = {lab_serve_clickhouse_command()}, .hidden = true},
         help_command(),
     };
 }

@@ -7,8 +7,8 @@ namespace ysdb {
 
 CommandSpec config_command();
 CommandSpec help_command();
-CommandSpec lab_command();
 CommandSpec sync_command();
 CommandSpec validate_command();
+CommandSpec lab_serve_clickhouse_command();  // a verb of lab
 
 }  // namespace ysdb

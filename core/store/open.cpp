@@ -1,6 +1,7 @@
 #include <array>
 
 #include "core/base/text.h"
+#include "core/store/clickhouse/clickhouse.h"
 #include "core/store/postgres/postgres.h"
 #include "core/store/redis/redis.h"
 #include "core/store/store.h"
@@ -22,6 +23,9 @@ constexpr auto drivers = std::to_array<Driver>({
     {"rediss", redis::open},
     {"redis+sentinel", redis::open},
     {"rediss+sentinel", redis::open},
+    {"clickhouse", clickhouse::open},
+    {"clickhouses", clickhouse::open},
+    {"chdb", clickhouse::open},
 });
 }  // namespace
 
