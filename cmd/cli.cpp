@@ -193,6 +193,23 @@ GlobalOptions take_globals(std::map<std::string, std::vector<std::string>>& valu
     return options;
 }
 
+// bash hands "--output=js" over as three words; the others as one. Both become "--output" "js".
+std::vector<std::string> without_equals(const std::vector<std::string>& words) {
+    std::vector<std::string> result;
+    for (std::size_t i = 0; i < words.size(); ++i) {
+        const auto equals = words[i].find('=');
+        if (words[i] == "=") {
+            if (i + 1 == words.size()) result.emplace_back();
+        } else if (words[i].starts_with("--") && equals != std::string::npos) {
+            result.push_back(words[i].substr(0, equals));
+            result.push_back(words[i].substr(equals + 1));
+        } else {
+            result.push_back(words[i]);
+        }
+    }
+    return result;
+}
+
 }  // namespace
 
 const std::vector<FlagSpec>& global_flags() {
@@ -232,7 +249,7 @@ CommandLine parse_command_line(const CommandSpec& program, const std::vector<std
     const std::string name = command_name(found.path);
     std::vector<FlagSpec> flags = flags_of(command);
     flags.insert(flags.end(), global_flags().begin(), global_flags().end());
-    std::replace(found.rest.begin(), found.rest.end(), std::string("-h"), std::string("--help"));
+    std::replace(found.rest.begin(), std::find(found.rest.begin(), found.rest.end(), "--"), std::string("-h"), std::string("--help"));
     if (found.stranger) throw usage_error(name, "unknown command '" + *found.stranger + "'" + did_you_mean(*found.stranger, visible_verbs(command)));
 
     check_missing_values(name, flags, found.rest);
@@ -273,7 +290,8 @@ OutputFormat output_format_of(const std::vector<std::string>& arguments) {
     return OutputFormat::text;
 }
 
-std::vector<std::string> complete(const CommandSpec& program, const std::vector<std::string>& words, const std::vector<std::string>& store_names) {
+std::vector<std::string> complete(const CommandSpec& program, std::vector<std::string> words, const std::vector<std::string>& store_names) {
+    words = without_equals(words);
     const std::string last = words.empty() ? "" : words.back();
     const Walk found = walk(program, {words.begin(), words.empty() ? words.end() : words.end() - 1});
     const CommandSpec& command = *found.path.back();

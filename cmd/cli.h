@@ -47,8 +47,9 @@ CommandLine parse_command_line(const CommandSpec& program, const std::vector<std
 // The format asked for, looked up without complaint in any command line: errors are shown in it too.
 OutputFormat output_format_of(const std::vector<std::string>& arguments);
 
-// What this partial line can become: candidates for its last word, which may be empty. `store_names` completes --store and --on.
-std::vector<std::string> complete(const CommandSpec& program, const std::vector<std::string>& words, const std::vector<std::string>& store_names);
+// What this partial line can become: candidates for its last word, which may be empty. `store_names` completes values and arguments
+// that are called STORE. None for files: the shell knows those.
+std::vector<std::string> complete(const CommandSpec& program, std::vector<std::string> words, const std::vector<std::string>& store_names);
 
 // "it's" -> 'it'\''s'; plain words stay as they are.
 std::string shell_quote(const std::string& word);

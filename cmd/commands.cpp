@@ -4,11 +4,18 @@ namespace ysdb {
 
 std::vector<CommandSpec> command_table() {
     return {
+        init_command(),
         sync_command(),
         validate_command(),
+        status_command(),
+        doctor_command(),
         config_command(),
-        {.name = "lab", .summary = "local servers to try things on", .verbs = {lab_serve_clickhouse_command()}, .hidden = true},
+        completion_command(),
+        man_command(),
         help_command(),
+        lab_serve_clickhouse_command(),
+        complete_command(),
+        generate_command(),
     };
 }
 

@@ -5,10 +5,17 @@
 
 namespace ysdb {
 
-CommandSpec config_command();
-CommandSpec help_command();
+CommandSpec init_command();
 CommandSpec sync_command();
 CommandSpec validate_command();
-CommandSpec lab_serve_clickhouse_command();  // a verb of lab
+CommandSpec status_command();
+CommandSpec doctor_command();
+CommandSpec config_command();
+CommandSpec completion_command();
+CommandSpec man_command();
+CommandSpec help_command();
+CommandSpec lab_serve_clickhouse_command();
+CommandSpec complete_command();   // hidden: what the completion scripts call
+CommandSpec generate_command();   // hidden: renews the files of the repository that come from commands and settings
 
 }  // namespace ysdb

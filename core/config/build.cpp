@@ -105,6 +105,13 @@ std::size_t count_elements(const Resolved& resolved, const std::string& array) {
     }
 }
 
+// "sync[1]" -> "ysdb.toml:31", the line of the first key that a file says.
+std::string place_of(const Resolved& resolved, const std::string& element) {
+    auto value = resolved.values.lower_bound(element + ".");
+    while (value != resolved.values.end() && value->first.starts_with(element + ".") && value->second.rank == 0) ++value;
+    return value != resolved.values.end() && value->first.starts_with(element + ".") ? value->second.layer : element;
+}
+
 // The most important layer that says a password wins; on the same layer the explicit one before the URL's.
 void read_password(const std::string& prefix, Values& values, int url_rank, Secret from_url, StoreConfig& store) {
     const ResolvedValue* plain = values.find(prefix + "password");
@@ -120,8 +127,9 @@ void read_password(const std::string& prefix, Values& values, int url_rank, Secr
     } else if (plain != nullptr) {
         store.password = Secret(plain->text);
     } else if (file != nullptr) {
+        store.password_file = (file->directory / file->text).lexically_normal().string();
         try {
-            std::string text = read_file(file->directory / file->text);
+            std::string text = read_file(store.password_file);
             text.erase(text.find_last_not_of("\r\n") + 1);
             if (text.empty()) values.problem(*file, fmt::format("store '{}': the password file '{}' is empty", store.name, file->text));
             store.password = Secret(std::move(text));
@@ -145,12 +153,12 @@ void read_options(const std::string& prefix, const Resolved& resolved, Values& v
     }
 }
 
-void read_store(const std::string& name, const Resolved& resolved, Values& values, Config& config) {
+void read_store(const std::string& name, Resolved& resolved, Values& values, Config& config) {
     const std::string prefix = "stores." + name + ".";
     const ResolvedValue* url = values.find(prefix + "url");
     if (url == nullptr || url->text.empty()) {
-        values.problem(url != nullptr ? *url : resolved.values.lower_bound(prefix)->second, fmt::format("store '{}' has no url", name),
-                       "write url = \"postgres://user@host:5432/database\"");
+        resolved.problems.push_back({fmt::format("{}: store '{}' has no url", place_of(resolved, "stores." + name), name),
+                                     "write url = \"postgres://user@host:5432/database\""});
         return;
     }
     StoreConfig store;
@@ -167,7 +175,7 @@ void read_store(const std::string& name, const Resolved& resolved, Values& value
     values.read(prefix + "pool.idle", store.pool.idle);
     values.read(prefix + "pool.connect_timeout", store.pool.connect_timeout);
     // Whoever lowers max alone means fewer connections, not a mistake.
-    if (values.find(prefix + "pool.min") == nullptr) store.pool.min = std::min(store.pool.min, store.pool.max);
+    if (values.find(prefix + "pool.min")->rank == 0) store.pool.min = std::min(store.pool.min, store.pool.max);
     if (store.pool.max < 1 || store.pool.min > store.pool.max) {
         values.problem(*url, fmt::format("store '{}': pool.min {} and pool.max {} do not fit", name, store.pool.min, store.pool.max),
                        "max is at least 1 and at least min");
@@ -210,12 +218,6 @@ void read_syncs(const Resolved& resolved, Values& values, Config& config) {
         }
         config.syncs.push_back(std::move(sync));
     }
-}
-
-// "sync[1]" -> "ysdb.toml:31", the line of its first key.
-std::string place_of(const Resolved& resolved, const std::string& element) {
-    const auto found = resolved.values.lower_bound(element + ".");
-    return found != resolved.values.end() && found->first.starts_with(element + ".") ? found->second.layer : element;
 }
 
 }  // namespace

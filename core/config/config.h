@@ -34,6 +34,7 @@ struct StoreConfig {
     std::string name;                // "main"
     std::string url;                 // as configured, password removed (it is in `password`)
     Secret password;                 // from password_file, the URL, or the environment
+    std::string password_file;       // where it was read; empty: elsewhere
     PoolConfig pool;
     std::map<std::string, std::string> options;  // keys of the driver's own ("sslrootcert", "tls_ca", "compression")
 };

@@ -17,7 +17,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-enum Rank { system_file = 1, user_file, local_file, environment, flags };
+enum Rank { built_in, system_file, user_file, local_file, environment, flags };
 
 // --- files ----------------------------------------------------------------------------------------------------------------------
 
@@ -254,15 +254,36 @@ void merge_borrowed(const ConfigSources& sources, Resolved& into) {
     }
 }
 
+// --- built-in ---------------------------------------------------------------------------------------------------------------------
+
+// "stores.main.pool.max" -> "stores.main"; "sync[1].to[0].store" -> "sync[1]"; "migrate.dir" -> "".
+std::string element_of(const std::string& name) {
+    if (name.starts_with("stores.")) return name.substr(0, name.find('.', std::string_view("stores.").size()));
+    const auto bracket = name.find(']');
+    return bracket == std::string::npos ? "" : name.substr(0, bracket + 1);
+}
+
+// Defaults of what is not set: of scalars, and of every store and array element that some layer has.
+void merge_built_in(Resolved& into) {
+    std::set<std::string> elements;
+    for (const auto& [name, _] : into.values) elements.insert(element_of(name));
+    elements.insert("");
+    for (const Setting& setting : setting_table()) {
+        const std::string pattern = element_of(std::string(setting.name));
+        if (setting.fallback.empty()) continue;
+        for (const std::string& element : elements) {
+            if (element.substr(0, element.find_first_of(".[")) != pattern.substr(0, pattern.find_first_of(".["))) continue;
+            const std::string name = element + std::string(setting.name.substr(pattern.size()));
+            into.values.insert({name, {&setting, std::string(setting.fallback), {}, "built-in", built_in, {}}});
+        }
+    }
+}
+
 }  // namespace
 
 Config load_config(const ConfigSources& sources) {
     Resolved resolved;
     resolved.directory = sources.working_directory;
-    for (const Setting& setting : setting_table()) {
-        const bool scalar = setting.name.find('[') == std::string_view::npos && !setting.name.starts_with("stores.");
-        if (scalar) resolved.values[std::string(setting.name)] = {&setting, std::string(setting.fallback), {}, "built-in", 0, {}};
-    }
     merge_files(sources, resolved);
     merge_store_variables(sources, resolved);
     merge_borrowed(sources, resolved);
@@ -270,6 +291,7 @@ Config load_config(const ConfigSources& sources) {
     for (const auto& [name, text] : sources.flags) {
         resolved.values[name] = {find_setting(name), text, {}, "--" + split(name, '.').back(), flags, sources.working_directory};
     }
+    merge_built_in(resolved);
     return build_config(std::move(resolved));
 }
 

@@ -16,7 +16,7 @@ struct ResolvedValue {
     std::string text;
     std::vector<std::string> items;        // lists
     std::string layer;                     // "ysdb.toml:7"
-    int rank = 0;                          // of the layer; higher wins
+    int rank = 0;                          // of the layer; higher wins, 0 is built-in
     std::filesystem::path directory;       // what a relative path is relative to
 };
 

@@ -37,6 +37,8 @@ std::string human_value(const Value& value, Unit unit);
 std::string plain_value(const Value& value);
 // "rows copied": the title, or the name with spaces.
 std::string heading(const std::string& title, const std::string& name);
+// The table without the columns that are for programs only or null in every row.
+Table for_people(const Table& table);
 // "ok", "warn", "fail", "skipped".
 std::string_view check_state_name(CheckState state);
 

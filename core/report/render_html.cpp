@@ -50,7 +50,8 @@ std::string element(std::string_view tag, std::string_view text, std::string_vie
 
 bool numeric(const Value& value) { return std::holds_alternative<std::int64_t>(value) || std::holds_alternative<double>(value); }
 
-std::string table_html(const Table& table) {
+std::string table_html(const Table& whole) {
+    const Table table = for_people(whole);
     std::string out = element("h2", heading(table.title, table.name)) + "\n<div class=\"box\"><table><thead><tr>";
     for (std::size_t i = 0; i < table.columns.size(); ++i) {
         const bool number = !table.rows.empty() && numeric(table.rows.front()[i]);

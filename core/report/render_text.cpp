@@ -94,7 +94,8 @@ std::string lay_out(const std::vector<std::string>& cells, const std::vector<std
     return out;
 }
 
-std::string table_text(const Table& table, const TextStyle& style, const Paint& paint) {
+std::string table_text(const Table& whole, const TextStyle& style, const Paint& paint) {
+    const Table table = for_people(whole);
     std::string out;
     if (!table.title.empty()) out += paint.bold(table.title) + "\n";
     if (table.rows.empty()) return out + (table.title.empty() ? "no " + heading("", table.name) : "  none") + "\n";

@@ -30,12 +30,13 @@ struct Column {
     std::string name;         // JSON key and CSV header; snake_case
     Unit unit = Unit::none;
     std::string title;        // table header for people; empty: name
+    bool programs_only = false;  // left out of what people see
 };
 
 struct Table {
     std::string name;                 // JSON key
     std::string title;                // heading for people; empty: none
-    std::vector<Column> columns;
+    std::vector<Column> columns;              // for people, one that is null in every row is left out
     std::vector<std::vector<Value>> rows;
     // JSON: an object keyed by the first column instead of an array ("stores":{"main":{...}}).
     bool keyed = false;

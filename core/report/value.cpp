@@ -51,6 +51,18 @@ std::string heading(const std::string& title, const std::string& name) {
     return words;
 }
 
+Table for_people(const Table& table) {
+    Table result{table.name, table.title, {}, std::vector<std::vector<Value>>(table.rows.size()), table.keyed};
+    for (std::size_t i = 0; i < table.columns.size(); ++i) {
+        const auto empty = [&](const std::vector<Value>& row) { return std::holds_alternative<std::monostate>(row[i]); };
+        if (table.columns[i].programs_only) continue;
+        if (!table.rows.empty() && std::all_of(table.rows.begin(), table.rows.end(), empty)) continue;
+        result.columns.push_back(table.columns[i]);
+        for (std::size_t row = 0; row < table.rows.size(); ++row) result.rows[row].push_back(table.rows[row][i]);
+    }
+    return result;
+}
+
 std::string_view check_state_name(CheckState state) {
     switch (state) {
         case CheckState::ok: return "ok";
