@@ -5,6 +5,7 @@ namespace ysdb {
 std::vector<CommandSpec> command_table() {
     return {
         init_command(),
+        lab_command(),
         sync_command(),
         validate_command(),
         status_command(),
@@ -13,7 +14,6 @@ std::vector<CommandSpec> command_table() {
         completion_command(),
         man_command(),
         help_command(),
-        lab_serve_clickhouse_command(),
         complete_command(),
         generate_command(),
     };

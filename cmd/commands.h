@@ -6,6 +6,7 @@
 namespace ysdb {
 
 CommandSpec init_command();
+CommandSpec lab_command();
 CommandSpec sync_command();
 CommandSpec validate_command();
 CommandSpec status_command();
@@ -14,7 +15,7 @@ CommandSpec config_command();
 CommandSpec completion_command();
 CommandSpec man_command();
 CommandSpec help_command();
-CommandSpec lab_serve_clickhouse_command();
+CommandSpec lab_serve_clickhouse_command();   // hidden: a verb of lab
 CommandSpec complete_command();   // hidden: what the completion scripts call
 CommandSpec generate_command();   // hidden: renews the files of the repository that come from commands and settings
 

@@ -1,0 +1,15 @@
+#!/bin/sh
+# The lab that live tests share: `fixture_lab.sh up|down YSDB DIR`. up writes DIR.json (YSDB_TEST_STORES); servers that are not on this
+# machine are absent from it, and the tests that need them are shown as skipped.
+set -eu
+command=$1 ysdb=$2 dir=$3
+case $command in
+up)
+    "$ysdb" lab up --dir "$dir" --only postgres,clickhouse,redis || test $? = 8
+    (umask 077 && "$ysdb" lab env --dir "$dir" --output json >"$dir.json")
+    ;;
+down)
+    "$ysdb" lab down --dir "$dir" --destroy --yes
+    rm -f "$dir.json"
+    ;;
+esac
