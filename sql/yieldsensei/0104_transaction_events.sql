@@ -7,7 +7,7 @@ CREATE TABLE transaction_events
     block_number       UInt64 CODEC(DoubleDelta, ZSTD(1)),
     transaction_index  UInt32 COMMENT 'Place in the block: what MEV is about' CODEC(Delta, ZSTD(1)),
     log_index          UInt32 CODEC(Delta, ZSTD(1)),
-    transaction_hash   String COMMENT 'Raw bytes' CODEC(ZSTD(1)),
+    transaction_hash   String COMMENT 'As explorers show it' CODEC(ZSTD(1)),
     event_type         LowCardinality(String) COMMENT 'swap, mint, burn, transfer, liquidation, ...',
     protocol_id        LowCardinality(String) COMMENT 'Slug, as in protocols',
     pool_id            LowCardinality(String),
