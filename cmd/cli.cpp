@@ -159,11 +159,13 @@ Words split_words(const std::string& name, const std::vector<FlagSpec>& flags, s
     return result;
 }
 
-// CLI11 lets a flag swallow the next flag as its value; a missing value is more likely.
-void check_missing_values(const std::string& name, const std::vector<FlagSpec>& flags, const std::vector<std::string>& words) {
+// CLI11 lets a flag swallow the next flag as its value, where a missing value is more likely, and a switch take "=anything".
+void check_values_are_there(const std::string& name, const std::vector<FlagSpec>& flags, const std::vector<std::string>& words) {
     for (std::size_t i = 0; i < words.size() && words[i] != "--"; ++i) {
-        const FlagSpec* flag = find_flag(flags, words[i]);
-        if (flag == nullptr || flag->value.empty()) continue;
+        const auto equals = words[i].find('=');
+        const FlagSpec* flag = find_flag(flags, words[i].substr(0, equals));
+        if (flag != nullptr && flag->value.empty() && equals != std::string::npos) throw usage_error(name, flag->name + " takes no value");
+        if (flag == nullptr || flag->value.empty() || equals != std::string::npos) continue;
         if (i + 1 == words.size() || words[i + 1].starts_with("--")) {
             throw usage_error(name, flag->name + " needs a value (" + flag->value + ")", "a value that begins with dashes: " + flag->name + "=VALUE");
         }
@@ -252,7 +254,7 @@ CommandLine parse_command_line(const CommandSpec& program, const std::vector<std
     std::replace(found.rest.begin(), std::find(found.rest.begin(), found.rest.end(), "--"), std::string("-h"), std::string("--help"));
     if (found.stranger) throw usage_error(name, "unknown command '" + *found.stranger + "'" + did_you_mean(*found.stranger, visible_verbs(command)));
 
-    check_missing_values(name, flags, found.rest);
+    check_values_are_there(name, flags, found.rest);
     Words words = split_words(name, flags, found.rest);
     if (words.unknown_flag) fail_unknown_flag(name, *words.unknown_flag, flags);
     for (const FlagSpec& flag : flags) {
@@ -294,6 +296,7 @@ std::vector<std::string> complete(const CommandSpec& program, std::vector<std::s
     words = without_equals(words);
     const std::string last = words.empty() ? "" : words.back();
     const Walk found = walk(program, {words.begin(), words.empty() ? words.end() : words.end() - 1});
+    if (found.stranger) return {};
     const CommandSpec& command = *found.path.back();
     std::vector<FlagSpec> flags = flags_of(command);
     flags.insert(flags.end(), global_flags().begin(), global_flags().end());

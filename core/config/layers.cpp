@@ -148,13 +148,6 @@ void merge_files(const ConfigSources& sources, Resolved& into) {
 
 // --- environment ------------------------------------------------------------------------------------------------------------------
 
-std::string upper(std::string text) {
-    for (char& c : text) {
-        if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
-    }
-    return text;
-}
-
 constexpr std::string_view store_variable_prefix = "YSDB_STORES_";
 const std::size_t store_setting_prefix = std::string_view("stores.NAME").size();
 
@@ -213,16 +206,6 @@ void merge_store_variables(const ConfigSources& sources, Resolved& into) {
         }
         into.values[store_setting_name(read.store, *read.setting)] = {read.setting, sources.environment.at(variable), {}, variable, environment,
                                                                       sources.working_directory};
-    }
-    // Two stores must not share a variable (a and a_pool with a key "idle" beside "pool.idle" would).
-    std::map<std::string, std::string> owner;
-    for (const std::string& store : names) {
-        for (const Setting& setting : setting_table()) {
-            if (!setting.name.starts_with("stores.NAME.")) continue;
-            const std::string variable = std::string(store_variable_prefix) + upper(store) + store_suffix(setting);
-            const auto [other, fresh] = owner.emplace(variable, store);
-            if (!fresh) into.problems.push_back({fmt::format("the stores '{}' and '{}' would share the variable {}", other->second, store, variable), "rename one"});
-        }
     }
 }
 

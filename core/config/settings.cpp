@@ -26,6 +26,7 @@ const std::vector<Setting>& setting_table() {
         {"stores.NAME.tls_cert", path, "", "other stores: client certificate"},
         {"stores.NAME.tls_key", path, "", "other stores: key of the client certificate"},
         {"stores.NAME.compression", choice, "", "ClickHouse, Kafka: compression on the wire", false, {"none", "gzip", "lz4", "zstd", "snappy"}},
+        {"stores.NAME.library", path, "", "embedded ClickHouse: libchdb.so, when it is not where the lab puts it"},
 
         {"migrate.dir", path, "migrations", "where the migration files are"},
         {"migrate.store", text, "main", "the store that keeps the history and runs files that name no store"},
