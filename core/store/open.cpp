@@ -2,6 +2,7 @@
 
 #include "core/base/text.h"
 #include "core/store/clickhouse/clickhouse.h"
+#include "core/store/kafka/kafka.h"
 #include "core/store/postgres/postgres.h"
 #include "core/store/redis/redis.h"
 #include "core/store/store.h"
@@ -26,6 +27,8 @@ constexpr auto drivers = std::to_array<Driver>({
     {"clickhouse", clickhouse::open},
     {"clickhouses", clickhouse::open},
     {"chdb", clickhouse::open},
+    {"kafka", kafka::open},
+    {"kafkas", kafka::open},
 });
 }  // namespace
 

@@ -1,0 +1,158 @@
+#include "core/store/kafka/consumer.h"
+
+#include <librdkafka/rdkafka.h>
+
+#include <algorithm>
+
+#include "core/store/kafka/errors.h"
+
+namespace ysdb::kafka {
+
+namespace {
+
+constexpr Millis slice{100};            // how soon poll() notices what the library reports meanwhile
+constexpr Millis farewell{5'000};
+
+using PartitionList = std::unique_ptr<rd_kafka_topic_partition_list_t, void (*)(rd_kafka_topic_partition_list_t*)>;
+using Message = std::unique_ptr<rd_kafka_message_t, void (*)(rd_kafka_message_t*)>;
+
+PartitionList new_list(std::size_t size) { return {rd_kafka_topic_partition_list_new(static_cast<int>(size)), rd_kafka_topic_partition_list_destroy}; }
+
+std::vector<Position> to_positions(const rd_kafka_topic_partition_list_t& list) {
+    std::vector<Position> positions;
+    for (int i = 0; i < list.cnt; ++i) positions.push_back({list.elems[i].topic, list.elems[i].partition, list.elems[i].offset});
+    return positions;
+}
+
+std::optional<std::string> to_bytes(const void* data, std::size_t size) {
+    if (data == nullptr) return std::nullopt;
+    return std::string(static_cast<const char*>(data), size);
+}
+
+Record to_record(const rd_kafka_message_t& message) {
+    Record record;
+    record.topic = rd_kafka_topic_name(message.rkt);
+    record.partition = message.partition;
+    record.offset = message.offset;
+    record.key = to_bytes(message.key, message.key_len);
+    record.value = to_bytes(message.payload, message.len);
+    record.timestamp_ms = rd_kafka_message_timestamp(&message, nullptr);
+    rd_kafka_headers_t* headers = nullptr;
+    if (rd_kafka_message_headers(&message, &headers) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        const char* name = nullptr;
+        const void* value = nullptr;
+        std::size_t size = 0;
+        for (std::size_t i = 0; rd_kafka_header_get_all(headers, i, &name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR; ++i) {
+            record.headers.emplace_back(name, std::string(static_cast<const char*>(value), size));
+        }
+    }
+    return record;
+}
+
+}  // namespace
+
+std::vector<Position> positions_after(std::span<const Record> records) {
+    std::vector<Position> positions;
+    for (const Record& record : records) {
+        const auto same = [&](const Position& p) { return p.partition == record.partition && p.topic == record.topic; };
+        const auto found = std::find_if(positions.begin(), positions.end(), same);
+        if (found == positions.end()) positions.push_back({record.topic, record.partition, record.offset + 1});
+        else found->offset = std::max(found->offset, record.offset + 1);
+    }
+    return positions;
+}
+
+Consumer::Impl::Impl(const Target& target, ConsumerOptions given, KafkaStore::LogSink log)
+    : options(std::move(given)),
+      client(target, ClientKind::consumer,
+             {{"group.id", options.group},
+              {"session.timeout.ms", std::to_string(options.session_timeout.count())},
+              {"enable.auto.commit", "false"},
+              {"enable.auto.offset.store", "false"},
+              {"auto.offset.reset", "earliest"},
+              {"isolation.level", "read_committed"},
+              {"partition.assignment.strategy", "cooperative-sticky"}},
+             std::move(log), this, [](rd_kafka_conf_t* conf) {
+                 rd_kafka_conf_set_rebalance_cb(conf, [](rd_kafka_t*, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t* partitions, void* opaque) {
+                     static_cast<Impl*>(static_cast<Client*>(opaque)->owner())->rebalance(code, partitions);
+                 });
+             }) {
+    rd_kafka_poll_set_consumer(client.handle());
+    const PartitionList topics = new_list(options.topics.size());
+    for (const std::string& topic : options.topics) rd_kafka_topic_partition_list_add(topics.get(), topic.c_str(), RD_KAFKA_PARTITION_UA);
+    if (const int code = rd_kafka_subscribe(client.handle(), topics.get()); code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        throw kafka_error(target, "subscribe as group " + options.group, code, {});
+    }
+}
+
+Consumer::Impl::~Impl() { close(Deadline::after(farewell)); }
+
+void Consumer::Impl::rebalance(int code, rd_kafka_topic_partition_list_t* partitions) {
+    rd_kafka_t* handle = client.handle();
+    if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+        if (options.on_assigned) options.on_assigned(to_positions(*partitions));
+        rd_kafka_error_destroy(rd_kafka_incremental_assign(handle, partitions));
+    } else {
+        if (options.on_revoked) options.on_revoked(to_positions(*partitions), rd_kafka_assignment_lost(handle) == 1);
+        rd_kafka_error_destroy(rd_kafka_incremental_unassign(handle, partitions));
+    }
+}
+
+void Consumer::Impl::close(Deadline deadline) {
+    if (std::exchange(closed, true)) return;
+    EventQueue queue(client);
+    const std::unique_ptr<rd_kafka_error_t, void (*)(rd_kafka_error_t*)> error(rd_kafka_consumer_close_queue(client.handle(), queue.get()), rd_kafka_error_destroy);
+    if (error) return;
+    while (rd_kafka_consumer_closed(client.handle()) == 0 && !deadline.passed()) {
+        const auto event = queue.next(Deadline::after(std::min(slice, deadline.left())));
+        if (event && rd_kafka_event_type(event.get()) == RD_KAFKA_EVENT_REBALANCE) {
+            rebalance(rd_kafka_event_error(event.get()), rd_kafka_event_topic_partition_list(event.get()));
+        }
+    }
+}
+
+Consumer::Consumer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Consumer::Consumer(Consumer&&) noexcept = default;
+Consumer::~Consumer() = default;
+
+std::vector<Record> Consumer::poll(std::size_t limit, Deadline deadline) {
+    const std::string doing = "read as group " + impl_->options.group;
+    std::vector<Record> records;
+    while (records.size() < limit && !impl_->deferred) {
+        const auto wait = records.empty() ? std::min(slice, deadline.left()) : Millis(0);
+        const Message message(rd_kafka_consumer_poll(impl_->client.handle(), static_cast<int>(wait.count())), [](rd_kafka_message_t* m) {
+            if (m != nullptr) rd_kafka_message_destroy(m);
+        });
+        if (!message) {
+            if (!records.empty()) break;
+            if (deadline.passed()) break;
+            impl_->client.throw_reported(doing, deadline);
+        } else if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+            records.push_back(to_record(*message));
+        } else {
+            impl_->deferred = kafka_error(impl_->client.target(), doing, message->err, rd_kafka_message_errstr(message.get()));
+        }
+    }
+    if (records.empty() && impl_->deferred) throw *std::exchange(impl_->deferred, std::nullopt);
+    return records;
+}
+
+void Consumer::commit(std::span<const Position> positions, Deadline deadline) {
+    if (positions.empty()) return;
+    const std::string doing = "commit as group " + impl_->options.group;
+    const PartitionList list = new_list(positions.size());
+    for (const Position& position : positions) rd_kafka_topic_partition_list_add(list.get(), position.topic.c_str(), position.partition)->offset = position.offset;
+    EventQueue queue(impl_->client);
+    if (const int code = rd_kafka_commit_queue(impl_->client.handle(), list.get(), queue.get(), nullptr, nullptr); code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        throw kafka_error(impl_->client.target(), doing, code, {});
+    }
+    const auto event = queue.answer(doing, deadline);
+    const rd_kafka_topic_partition_list_t& stored = *rd_kafka_event_topic_partition_list(event.get());
+    for (int i = 0; i < stored.cnt; ++i) {
+        if (stored.elems[i].err != RD_KAFKA_RESP_ERR_NO_ERROR) throw kafka_error(impl_->client.target(), doing + " in " + stored.elems[i].topic, stored.elems[i].err, {});
+    }
+}
+
+void Consumer::close(Deadline deadline) { impl_->close(deadline); }
+
+}  // namespace ysdb::kafka

@@ -1,0 +1,22 @@
+// What a Consumer is made of.
+#pragma once
+
+#include "core/store/kafka/client.h"
+
+struct rd_kafka_topic_partition_list_s;
+
+namespace ysdb::kafka {
+
+struct Consumer::Impl {
+    Impl(const Target& target, ConsumerOptions options, KafkaStore::LogSink log);
+    ~Impl();
+    void rebalance(int code, rd_kafka_topic_partition_list_s* partitions);
+    void close(Deadline deadline);
+
+    ConsumerOptions options;
+    bool closed = false;
+    std::optional<Error> deferred;   // came after records that the same poll still had to return
+    Client client;
+};
+
+}  // namespace ysdb::kafka

@@ -1,0 +1,105 @@
+#include <librdkafka/rdkafka.h>
+
+#include "core/store/kafka/errors.h"
+#include "core/store/kafka/producer.h"
+
+namespace ysdb::kafka {
+
+namespace {
+
+constexpr int slice_ms = 50;
+
+void* opaque_of(std::uint64_t token) { return reinterpret_cast<void*>(static_cast<std::uintptr_t>(token)); }
+
+rd_kafka_vu_t with_memory(rd_kafka_vtype_t type, const std::optional<std::string>& bytes) {
+    rd_kafka_vu_t value{};
+    value.vtype = type;
+    if (bytes) value.u.mem = {const_cast<char*>(bytes->data()), bytes->size()};  // copied by the library, never written to
+    return value;
+}
+
+std::vector<rd_kafka_vu_t> to_values(const Record& record, std::uint64_t token) {
+    std::vector<rd_kafka_vu_t> values;
+    const auto add = [&](rd_kafka_vtype_t type) -> rd_kafka_vu_t& {
+        values.push_back({});
+        values.back().vtype = type;
+        return values.back();
+    };
+    add(RD_KAFKA_VTYPE_TOPIC).u.cstr = record.topic.c_str();
+    add(RD_KAFKA_VTYPE_PARTITION).u.i32 = record.partition;
+    add(RD_KAFKA_VTYPE_MSGFLAGS).u.i = RD_KAFKA_MSG_F_COPY;
+    add(RD_KAFKA_VTYPE_TIMESTAMP).u.i64 = record.timestamp_ms;
+    add(RD_KAFKA_VTYPE_OPAQUE).u.ptr = opaque_of(token);
+    if (record.key) values.push_back(with_memory(RD_KAFKA_VTYPE_KEY, record.key));
+    if (record.value) values.push_back(with_memory(RD_KAFKA_VTYPE_VALUE, record.value));
+    for (const auto& [name, value] : record.headers) {
+        add(RD_KAFKA_VTYPE_HEADER).u.header = {name.c_str(), value.data(), static_cast<ssize_t>(value.size())};
+    }
+    return values;
+}
+
+}  // namespace
+
+Producer::Impl::Impl(const Target& target, ProducerOptions given, KafkaStore::LogSink log)
+    : options(std::move(given)),
+      client(target, ClientKind::producer,
+             {{"enable.idempotence", "true"},
+              {"compression.type", "lz4"},
+              {"linger.ms", "5"},
+              {"partitioner", "murmur2_random"},
+              {"message.timeout.ms", std::to_string(options.delivery_timeout.count())}},
+             std::move(log), this, [](rd_kafka_conf_t* conf) { rd_kafka_conf_set_dr_msg_cb(conf, on_delivery); }) {}
+
+Producer::Impl::~Impl() { rd_kafka_purge(client.handle(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT); }
+
+void Producer::Impl::on_delivery(rd_kafka_t*, const rd_kafka_message_t* message, void* opaque) {
+    Impl& self = *static_cast<Impl*>(static_cast<Client*>(opaque)->owner());
+    Delivery delivery{reinterpret_cast<std::uintptr_t>(message->_private), message->partition, message->offset, {}};
+    if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        const std::string topic = rd_kafka_topic_name(message->rkt);
+        delivery.error = kafka_error(self.client.target(), "produce to " + topic, message->err, {});
+        const std::lock_guard lock(self.mutex);
+        if (self.failed++ == 0) self.first_failure = delivery.error;
+    }
+    if (self.options.on_delivery) self.options.on_delivery(delivery);
+}
+
+Producer::Producer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Producer::Producer(Producer&&) noexcept = default;
+Producer::~Producer() = default;
+
+void Producer::send(const Record& record, std::uint64_t token, Deadline deadline) {
+    const std::vector<rd_kafka_vu_t> values = to_values(record, token);
+    rd_kafka_t* handle = impl_->client.handle();
+    while (true) {
+        const std::unique_ptr<rd_kafka_error_t, void (*)(rd_kafka_error_t*)> error(rd_kafka_produceva(handle, values.data(), values.size()), rd_kafka_error_destroy);
+        if (!error) break;
+        const int code = rd_kafka_error_code(error.get());
+        if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL) {
+            impl_->client.throw_reported("produce to " + record.topic, deadline);
+            throw kafka_error(impl_->client.target(), "produce to " + record.topic, code, rd_kafka_error_string(error.get()));
+        }
+        rd_kafka_poll(handle, slice_ms);
+        if (deadline.passed()) {
+            throw timeout_error(impl_->client.target(), "produce to " + record.topic + ": the queue stayed full (" + std::to_string(rd_kafka_outq_len(handle)) + " records wait)");
+        }
+    }
+    rd_kafka_poll(handle, 0);  // serves delivery reports
+}
+
+void Producer::flush(Deadline deadline) {
+    rd_kafka_t* handle = impl_->client.handle();
+    while (rd_kafka_flush(handle, slice_ms) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        if (!deadline.passed()) continue;
+        throw timeout_error(impl_->client.target(), std::to_string(rd_kafka_outq_len(handle)) + " records were not confirmed");
+    }
+    const std::lock_guard lock(impl_->mutex);
+    if (impl_->failed == 0) return;
+    const std::uint64_t failed = std::exchange(impl_->failed, 0);
+    Error first = *std::exchange(impl_->first_failure, std::nullopt);
+    throw Error(first.code(), first.message() + " (" + std::to_string(failed) + " records not delivered)", first.hint())
+        .with_server_code(first.server_code())
+        .with_retryable(first.retryable());
+}
+
+}  // namespace ysdb::kafka
