@@ -12,6 +12,7 @@
 #include "core/base/retry.h"
 #include "core/base/text.h"
 #include "core/lab/env.h"
+#include "core/lab/fetch.h"
 #include "core/lab/recipe.h"
 
 namespace ysdb {
@@ -86,6 +87,32 @@ std::string last_lines(const std::string& text, std::int64_t count) {
     return text.substr(at);
 }
 
+Report fetch(const Invocation& invocation, Context& context, Operator&) {
+    const std::string cache = invocation.text_or("--cache", default_cache_dir());
+    std::vector<const lab::Pin*> wanted;
+    for (const std::string& name : invocation.arguments) wanted.push_back(&lab::pin(name));
+    if (wanted.empty()) {
+        for (const lab::Pin& each : lab::pins()) {
+            if (each.basic || invocation.has("--list")) wanted.push_back(&each);
+        }
+    }
+    Report report;
+    Table& table = report.add_table("downloads", "", {{"name", Unit::none, ""}, {"version", Unit::none, ""}, {"state", Unit::none, ""}, {"download", Unit::bytes, ""},
+                                                      {"took", Unit::seconds, ""}, {"what", Unit::none, ""}});
+    for (const lab::Pin* pin : wanted) {
+        std::string state = lab::find_fetched(pin->name, cache) ? "present" : "absent";
+        Value took;
+        if (!invocation.has("--list")) {
+            const lab::FetchResult result = lab::fetch(*pin, cache, context.progress, context.stop);
+            state = result.downloaded ? "fetched" : "present";
+            if (result.downloaded) took = result.seconds;
+        }
+        table.rows.push_back({pin->name, pin->version, state, static_cast<std::int64_t>(pin->bytes), took, pin->title});
+    }
+    report.next = invocation.has("--list") ? "ysdb lab fetch NAME" : "ysdb lab up";
+    return report;
+}
+
 Report logs(const Invocation& invocation, Context& context, Operator&) {
     std::ifstream file(lab_of(invocation).log_file(server_name(invocation)));
     const auto rest = [&file] {
@@ -140,6 +167,21 @@ std::vector<FlagSpec> with_place(std::vector<FlagSpec> flags) {
     flags.push_back({"--dir", "DIR", "the lab's directory", std::string(default_lab_dir()), {}, false});
     flags.push_back({"--cache", "DIR", "where downloads are kept, instead of $XDG_CACHE_HOME/ysdb", "", {}, false});
     return flags;
+}
+
+CommandSpec fetch_verb() {
+    CommandSpec spec;
+    spec.name = "fetch";
+    spec.summary = "download pinned servers and data through their registries' own clients";
+    spec.description = "Everything is pinned by version and checksum. Without a name: the ClickHouse engine, Kafka and the token lists. "
+                       "Downloads are kept in the cache and shared by all labs.";
+    spec.flags = {{"--list", "", "show what can be fetched, and fetch nothing", "", {}, false},
+                  {"--cache", "DIR", "where downloads are kept, instead of $XDG_CACHE_HOME/ysdb", "", {}, false}};
+    spec.arguments = {{"NAME", "what to fetch", false, true}};
+    spec.examples = {{"ysdb lab fetch", "what the usual lab needs"}, {"ysdb lab fetch postgres-18 questdb", "more servers"}, {"ysdb lab fetch --list", "what there is"}};
+    spec.needs_config = false;
+    spec.run = fetch;
+    return spec;
 }
 
 ArgumentSpec server_argument() { return {"NAME", "the server", true, false}; }
@@ -197,7 +239,7 @@ CommandSpec lab_command() {
     CommandSpec command;
     command.name = "lab";
     command.summary = "run real servers on this machine";
-    command.verbs = {up_verb(), status_verb, env_verb, logs_verb, kill_verb, start_verb, down_verb(), lab_serve_clickhouse_command()};
+    command.verbs = {fetch_verb(), up_verb(), status_verb, env_verb, logs_verb, kill_verb, start_verb, down_verb(), lab_serve_clickhouse_command()};
     return command;
 }
 

