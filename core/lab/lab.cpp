@@ -73,6 +73,13 @@ ServerStatus status_of(const Site& site, const Server& server) {
     return status;
 }
 
+void refuse_other_major(const State& state, int asked) {
+    const auto postgres = state.servers.find("postgres");
+    if (asked == 0 || postgres == state.servers.end() || postgres->second.version.starts_with(fmt::format("{}.", asked))) return;
+    throw Error(Code::refused, fmt::format("this lab's PostgreSQL is {}, not {}", postgres->second.version, asked),
+                "use another --dir, or take this lab down: ysdb lab down --destroy");
+}
+
 // Helpers (initdb) that a killed ysdb left behind would write into what the next run makes anew.
 void end_leftover_helpers(const std::string& id) {
     std::vector<ProcessId> helpers;
@@ -108,6 +115,7 @@ std::vector<ServerStatus> Lab::up(const UpOptions& options, ProgressSink& progre
     const FileLock lock = lock_lab(real, Deadline::after(lock_patience));
     if (!load_state(real)) save_state(real, State{random_hex(8), {}});
     State state = current_state(real);
+    refuse_other_major(state, options.postgres_major);
     end_leftover_helpers(state.id);
     save_state(real, state);
 

@@ -56,10 +56,6 @@ fs::path from_fetch(const Site& site, int major) {
 
 Installation find(const Site& site) {
     const int existing = cluster_major(site);
-    if (existing != 0 && site.postgres_major != 0 && existing != site.postgres_major) {
-        throw Error(Code::refused, fmt::format("this lab's PostgreSQL is {}, not {}", existing, site.postgres_major),
-                    "use another --dir, or take this one down: ysdb lab down --destroy");
-    }
     const int wanted = existing != 0 ? existing : site.postgres_major;
     std::vector<int> majors{wanted};
     if (wanted == 0) majors = {20, 19, 18, 17, 16, 15};

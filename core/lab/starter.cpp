@@ -60,16 +60,16 @@ ServerStatus Starter::run(const Recipe& how) {
     status.title = how.title;
     Server server = known(how.name).value_or(Server{});
     const bool running = alive(server.process);
-    Installation installation;
-    try {
-        installation = how.find(site_);  // also when it runs: it may be another version than the one asked for
-    } catch (const Error& error) {
-        status.state = ServerState::missing;
-        status.detail = error.message();
-        status.hint = error.hint();
-        return status;
-    }
     if (!running) {
+        Installation installation;
+        try {
+            installation = how.find(site_);
+        } catch (const Error& error) {
+            status.state = ServerState::missing;
+            status.detail = error.message();
+            status.hint = error.hint();
+            return status;
+        }
         server.name = how.name;
         server.version = installation.version;
         server.install = installation.path;
