@@ -186,6 +186,7 @@ GlobalOptions take_globals(std::map<std::string, std::vector<std::string>>& valu
     }
     options.config_file = text("--config");
     options.timeout = text("--timeout");
+    if (options.timeout) parse_duration(*options.timeout, "--timeout");  // a mistyped flag is a usage error, not one of the configuration
     options.log_format = text("--log-format");
     options.quiet = text("--quiet").has_value();
     options.verbose = text("--verbose").has_value();

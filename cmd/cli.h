@@ -15,7 +15,7 @@ enum class OutputFormat { text, json, csv, html };
 struct GlobalOptions {
     OutputFormat output = OutputFormat::text;
     std::optional<std::string> config_file;
-    std::optional<std::string> timeout;     // as typed; core/config resolves it with the other layers
+    std::optional<std::string> timeout;     // as typed; core/config resolves both with the other layers
     std::optional<std::string> log_format;
     bool quiet = false;
     bool verbose = false;

@@ -54,13 +54,14 @@ TextStyle style_of(int descriptor, const Environment& environment, bool no_color
     return style;
 }
 
-void write_out(int descriptor, std::string_view text) {
+int write_out(int descriptor, std::string_view text) {
     while (!text.empty()) {
         const ssize_t put = write(descriptor, text.data(), text.size());
         if (put < 0 && errno == EINTR) continue;
-        if (put < 0) return;
+        if (put < 0) return errno;
         text.remove_prefix(static_cast<std::size_t>(put));
     }
+    return 0;
 }
 
 bool TerminalOperator::confirm(const Report& preview, const std::string& question, const std::optional<std::string>& name) {

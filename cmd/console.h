@@ -16,8 +16,8 @@ Environment read_environment();
 // Colour only on a terminal that is not "dumb", without NO_COLOR and without --no-color; width only on a terminal.
 TextStyle style_of(int descriptor, const Environment& environment, bool no_color);
 
-// Writes all of it; a closed pipe is no error. Not thread-safe.
-void write_out(int descriptor, std::string_view text);
+// Writes all of it. Returns 0, or errno. Not thread-safe.
+int write_out(int descriptor, std::string_view text);
 
 class TerminalOperator final : public Operator {
 public:

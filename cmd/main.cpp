@@ -1,6 +1,7 @@
 // The way of every run: parse, load the configuration, call the command, print its Report, leave with its code.
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -34,7 +35,9 @@ int show(const Report& report, const GlobalOptions& globals, const Environment& 
     if (globals.output != OutputFormat::json) {
         write_out(STDERR_FILENO, render_warnings(report, style_of(STDERR_FILENO, environment, globals.no_color)));
     }
-    write_out(STDOUT_FILENO, render(report, globals.output, style_of(STDOUT_FILENO, environment, globals.no_color)));
+    const int failed = write_out(STDOUT_FILENO, render(report, globals.output, style_of(STDOUT_FILENO, environment, globals.no_color)));
+    // A reader that has seen enough (head) is no failure; a full disk is.
+    if (failed != 0 && failed != EPIPE) throw Error(Code::internal, std::string("cannot write the result: ") + std::strerror(failed));
     return static_cast<int>(report.code);
 }
 
@@ -44,13 +47,23 @@ int show(const Error& error, OutputFormat format) {
     return static_cast<int>(error.code());
 }
 
+Error defect(const std::string& what) {
+    return Error(Code::internal, "internal error: " + what, "this is a defect in ysdb; please report it with the command");
+}
+
 Config load(const CommandSpec& command, const GlobalOptions& globals, const Environment& environment) {
+    if (!command.needs_config) {
+        Config config;
+        if (globals.timeout) config.run.timeout = parse_duration(*globals.timeout, "--timeout");
+        config.run.log_json = globals.log_format == "json";
+        return config;
+    }
     ConfigSources sources;
-    if (!command.needs_config) return {};
     sources.environment = environment;
     sources.file = globals.config_file;
     sources.working_directory = std::filesystem::current_path();
-    if (globals.timeout) sources.flags["run.timeout"] = *globals.timeout;
+    if (globals.timeout) sources.flags["run.timeout"] = {"--timeout", *globals.timeout};
+    if (globals.log_format) sources.flags["log.format"] = {"--log-format", *globals.log_format};
     Config config = load_config(sources);
     if (!command.reads_bad_config) require_good_config(config);
     return config;
@@ -64,7 +77,7 @@ Report run_command_line(const CommandLine& line, const Environment& environment,
     const GlobalOptions& globals = line.globals;
     const Config config = load(command, globals, environment);
     const TextStyle style = style_of(STDERR_FILENO, environment, globals.no_color);
-    const LogFormat log_format = globals.log_format.value_or(config.run.log_json ? "json" : "text") == "json" ? LogFormat::json : LogFormat::text;
+    const LogFormat log_format = config.run.log_json ? LogFormat::json : LogFormat::text;
     Log log(globals.quiet ? LogLevel::warn : globals.verbose ? LogLevel::debug : LogLevel::info, log_format, style.color);
     for (const std::string& warning : config.warnings) log.warn("config", {{"message", warning}});
 
@@ -101,7 +114,9 @@ int run_program(const std::vector<std::string>& arguments) {
     } catch (const Error& error) {
         code = show(error, format);
     } catch (const std::exception& error) {
-        code = show(Error(Code::internal, std::string("internal error: ") + error.what(), "this is a defect in ysdb; please report it with the command"), format);
+        code = show(defect(error.what()), format);
+    } catch (...) {
+        code = show(defect("an exception without a name"), format);
     }
     const bool stopped = code == static_cast<int>(Code::interrupted);
     return stopped && signals.received() != 0 ? 128 + signals.received() : code;

@@ -271,8 +271,8 @@ Config load_config(const ConfigSources& sources) {
     merge_store_variables(sources, resolved);
     merge_borrowed(sources, resolved);
     merge_scalar_variables(sources, resolved);
-    for (const auto& [name, text] : sources.flags) {
-        resolved.values[name] = {find_setting(name), text, {}, "--" + split(name, '.').back(), flags, sources.working_directory};
+    for (const auto& [name, value] : sources.flags) {
+        resolved.values[name] = {find_setting(name), value.text, {}, value.flag, flags, sources.working_directory};
     }
     merge_built_in(resolved);
     return build_config(std::move(resolved));

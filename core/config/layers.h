@@ -11,10 +11,15 @@
 
 namespace ysdb {
 
+struct FlagValue {
+    std::string flag;   // "--timeout"
+    std::string text;   // as typed
+};
+
 struct ConfigSources {
     std::map<std::string, std::string> environment;
     std::optional<std::string> file;                  // --config: replaces the file layers, as YSDB_CONFIG does
-    std::map<std::string, std::string> flags;         // by setting name: {"run.timeout", "5s"}
+    std::map<std::string, FlagValue> flags;           // by setting name: {"run.timeout", {"--timeout", "5s"}}
     std::filesystem::path working_directory;          // absolute
     std::filesystem::path system_file = "/etc/ysdb/ysdb.toml";
 };

@@ -144,3 +144,17 @@ TEST_CASE("unknown variables warn on stderr and change nothing") {
     CHECK(contains(result.err, "did you mean 'YSDB_RUN_TIMEOUT'?"));
     CHECK(!contains(result.out, "TIMEOT"));
 }
+
+TEST_CASE("a mistyped duration is a usage error") {
+    const CommandResult result = run(TempDir(), {"config", "show", "--timeout", "5x"});
+    CHECK(result.exit_code == 2);
+    CHECK(contains(result.err, "--timeout: '5x' is not a duration"));
+}
+
+TEST_CASE("a result that cannot be written is an error, not silence") {
+    SpawnOptions options;
+    options.argv = {"bash", "-c", std::string(YSDB_BINARY) + " help > /dev/full"};
+    const CommandResult result = run_command(options, Deadline::after(Millis(30'000)));
+    CHECK(result.exit_code == 70);
+    CHECK(contains(result.err, "cannot write the result: No space left on device"));
+}

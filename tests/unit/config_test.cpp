@@ -13,7 +13,7 @@ using test::TempDir;
 namespace {
 
 // A configuration from one directory, with no files elsewhere.
-Config load(const TempDir& directory, std::map<std::string, std::string> environment = {}, std::map<std::string, std::string> flags = {}) {
+Config load(const TempDir& directory, std::map<std::string, std::string> environment = {}, std::map<std::string, FlagValue> flags = {}) {
     ConfigSources sources;
     sources.environment = std::move(environment);
     sources.flags = std::move(flags);
@@ -66,7 +66,7 @@ TEST_CASE("each layer wins over the ones before it, and every value knows its la
     CHECK(load(directory, environment).run.timeout == Millis(4'000));
     CHECK(value_of(load(directory, environment), "run.timeout").layer == "YSDB_RUN_TIMEOUT");
 
-    const Config flagged = load(directory, environment, {{"run.timeout", "5s"}});
+    const Config flagged = load(directory, environment, {{"run.timeout", {"--timeout", "5s"}}});
     CHECK(flagged.run.timeout == Millis(5'000));
     CHECK(value_of(flagged, "run.timeout").layer == "--timeout");
     CHECK(flagged.files.size() == 3);
