@@ -16,6 +16,7 @@ CommandSpec completion_command();
 CommandSpec man_command();
 CommandSpec help_command();
 CommandSpec lab_serve_clickhouse_command();   // a hidden verb of lab
+CommandSpec lab_load_command();              // a verb of lab
 CommandSpec complete_command();   // hidden: what the completion scripts call
 CommandSpec generate_command();   // hidden: renews the files of the repository that come from commands and settings
 

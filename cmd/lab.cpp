@@ -239,7 +239,7 @@ CommandSpec lab_command() {
     CommandSpec command;
     command.name = "lab";
     command.summary = "run real servers on this machine";
-    command.verbs = {fetch_verb(), up_verb(), status_verb, env_verb, logs_verb, kill_verb, start_verb, down_verb(), lab_serve_clickhouse_command()};
+    command.verbs = {fetch_verb(), up_verb(), status_verb, env_verb, logs_verb, kill_verb, start_verb, down_verb(), lab_load_command(), lab_serve_clickhouse_command()};
     return command;
 }
 

@@ -66,7 +66,7 @@ Uuid fixed_id(Stream stream, std::uint64_t number) {
 double market_price(const World& world, std::size_t coin, std::int64_t micros, int finest) {
     const Coin& c = coins()[coin];
     // A peg holds to a tenth of a percent or so.
-    const double scale = c.pegged ? 0.000002 : 0.000137;
+    const double scale = c.pegged ? 0.0000007 : 0.000137;
     const std::int64_t seconds = micros / second / c.quiet_seconds * c.quiet_seconds;
     const std::uint64_t base = mix(world.seed ^ static_cast<std::uint64_t>(Stream::walk) << 32, coin);
     double exponent = 0;

@@ -84,12 +84,12 @@ TEST_CASE("a seed makes the same rows on every machine and in every version") {
     }
     CHECK(digests == R"(users c8a34821c0a37d4c
 protocols 48bcd032db99a00a
-assets f9721f1b6b9b9579
-portfolio_holdings 8700a7f38cbc7151
+assets d1acd60cb72f7f97
+portfolio_holdings ee260e3474998869
 portfolio_snapshots fa7eca809f4baf22
-transaction_history 45600a19605ac142
-price_data_raw 1f2ad471b46638e2
-liquidity_pools 5729569865ea366d
+transaction_history d4635eab266d4961
+price_data_raw 640c039f3c24c2be
+liquidity_pools 8d360d0ca998df4c
 protocol_tvl_history 6cb936f8b5851cea
 yield_history 6148cdbe2e2be0f5
 market_sentiment 9a67d9f8f09a9567
