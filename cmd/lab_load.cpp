@@ -1,10 +1,13 @@
 // `ysdb lab load`: a verb of lab.
+#include <algorithm>
 #include <chrono>
 
 #include "cmd/commands.h"
+#include "cmd/lab_places.h"
 #include "core/base/file.h"
 #include "core/generate/load.h"
 #include "core/generate/timeline.h"
+#include "core/lab/pins.h"
 
 namespace ysdb {
 
@@ -26,6 +29,24 @@ std::int64_t parse_until(const std::string& text) {
     return generate::days_from_civil({year, month, day}) * generate::day + hour * generate::hour + minute * generate::minute + second * generate::second;
 }
 
+// The list that --token-list names. Generated transactions refer to its tokens, so its absence must not pass silently:
+// the same command would make other rows.
+std::optional<TokenListFile> token_list(const Invocation& line, const LoadOptions& options) {
+    const std::string chosen = line.text("--token-list").value_or("pinned");
+    if (chosen == "none") return std::nullopt;
+    if (chosen != "pinned") return TokenListFile{chosen, read_file(chosen)};
+    const auto uses_list = [](const std::string& table) { return table == "assets" || table == "tokens" || table == "transaction_history"; };
+    if (!options.tables.empty() && std::none_of(options.tables.begin(), options.tables.end(), uses_list)) return std::nullopt;
+    const bool solana = options.schema == "solana";
+    const auto place = lab::find_fetched(solana ? "tokens-solana" : "tokens-ethereum", line.text_or("--cache", default_cache_dir()));
+    if (!place) {
+        throw Error(Code::refused, "the token list is not on this machine",
+                    std::string("ysdb lab fetch ") + (solana ? "tokens-solana" : "tokens-ethereum") + ", or load without it: --token-list none");
+    }
+    const std::string path = (*place / (solana ? "dist/main/tokens/solana.tokenlist.json" : "build/uniswap-default.tokenlist.json")).string();
+    return TokenListFile{path, read_file(path)};
+}
+
 Report load(const Invocation& line, Context& context, Operator&) {
     LoadOptions options;
     options.schema = line.argument(0).value_or("");
@@ -35,7 +56,7 @@ Report load(const Invocation& line, Context& context, Operator&) {
     options.tables = line.all("--tables");
     options.append = line.has("--append");
     options.workers = static_cast<int>(line.integer_between("--workers", 1, 64));
-    if (line.has("--token-list")) options.token_list = TokenListFile{*line.text("--token-list"), read_file(*line.text("--token-list"))};
+    options.token_list = token_list(line, options);
     return load_schema(context, options);
 }
 
@@ -59,7 +80,8 @@ CommandSpec lab_load_command() {
                   {"--tables", "NAME", "only this table", "", {}, true},
                   {"--append", "", "go on after the rows that are there"},
                   {"--workers", "N", "loads of one table at once", "2"},
-                  {"--token-list", "FILE", "a token list in JSON for assets (yieldsensei) or tokens (solana), instead of the pinned one", ""}};
+                  {"--token-list", "FILE", "a token list in JSON for assets (yieldsensei) or tokens (solana), or pinned, or none", "pinned"},
+                  {"--cache", "DIR", "where downloads are kept, instead of $XDG_CACHE_HOME/ysdb", ""}};
     spec.examples = {{"ysdb lab load yieldsensei --rows 1000000 --seed 42", "a million transactions and all around them"},
                      {"ysdb lab load yieldsensei --tables price_data_raw --rows 5000000", "market data alone"},
                      {"ysdb lab load solana", "Solana's token registry, traders and their rules"}};
