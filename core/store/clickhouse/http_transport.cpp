@@ -302,7 +302,7 @@ public:
     }
 
     Summary run(const Request& request, const Limits& limits, const OnData& on_data) override {
-        auto connection = pool_.acquire(limits.deadline);
+        auto connection = pool_.acquire(limits.idle ? Deadline::after(*limits.idle) : limits.deadline);
         return connection->run(request, limits, on_data);
     }
 

@@ -1,0 +1,55 @@
+#include "core/store/clickhouse/source.h"
+
+#include <algorithm>
+
+#include "core/store/clickhouse/decode.h"
+#include "core/store/clickhouse/encode.h"
+#include "core/store/clickhouse/statement.h"
+#include "core/store/clickhouse/type.h"
+
+namespace ysdb::clickhouse {
+
+namespace {
+
+const Settings read_settings{
+    {"max_block_size", "8192"},                        // a block and the batches made of it stay in the cache
+    {"low_cardinality_allow_in_native_format", "0"},   // as plain strings
+    {"max_threads", "2"},                              // one stream is decoded by one thread: more would only wait
+    {"max_execution_time", "0"},
+};
+
+const ColumnInfo* column_named(const TableInfo& table, std::string_view name) {
+    const auto found = std::find_if(table.columns.begin(), table.columns.end(), [&](const ColumnInfo& column) { return column.name == name; });
+    return found == table.columns.end() ? nullptr : &*found;
+}
+
+std::string select_statement(const TableInfo& wanted, const TableInfo& actual, const TableFacts& facts) {
+    std::string columns;
+    for (const ColumnInfo& column : wanted.columns) {
+        const ColumnInfo* found = column_named(actual, column.name);
+        if (found == nullptr) throw Error(Code::refused, actual.ref.text() + " has no column " + column.name);
+        const std::string name = quote(column.name);
+        columns += (columns.empty() ? "" : ", ") + (parse_type(found->type.native).kind == WireKind::other ? "toString(" + name + ") AS " + name : name);
+    }
+    std::string sql = "SELECT " + columns + " FROM " + quote(actual.ref);
+    if (facts.replaces()) sql += " FINAL";
+    if (column_named(actual, deleted_column) != nullptr) sql += " WHERE " + quote(deleted_column) + " = 0";
+    return sql + " FORMAT Native";
+}
+
+}  // namespace
+
+void read(Transport& transport, const Catalog& catalog, QueryIds& ids, const TableInfo& table, std::size_t batch_bytes, Millis idle, std::stop_token stop,
+          const std::function<void(Batch&)>& consume, const std::function<void(RejectedRow)>& rejected) {
+    const Deadline deadline = Deadline::after(idle);
+    const TableInfo actual = catalog.describe(table.ref, deadline);
+    Request request;
+    request.sql = select_statement(table, actual, *catalog.find(table.ref, deadline));
+    request.query_id = ids.next("ysdb-read");
+    request.settings = read_settings;
+    Decoder decoder(table, batch_bytes, consume, rejected);
+    transport.run(request, {Deadline::never(), idle, stop}, [&](std::string_view bytes) { decoder.feed(bytes); });
+    decoder.finish();
+}
+
+}  // namespace ysdb::clickhouse

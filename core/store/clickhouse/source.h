@@ -1,0 +1,17 @@
+// Reading whole tables: SELECT ... FORMAT Native, streamed into batches.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "core/store/clickhouse/catalog.h"
+#include "core/store/clickhouse/query.h"
+
+namespace ysdb::clickhouse {
+
+// Reads table.columns by name, each as the type given there, whatever of ClickHouse's types holds it: so a sink is read as its source
+// describes itself. A ReplacingMergeTree is read FINAL, without the rows whose _is_deleted is set.
+void read(Transport& transport, const Catalog& catalog, QueryIds& ids, const TableInfo& table, std::size_t batch_bytes, Millis idle, std::stop_token stop,
+          const std::function<void(Batch&)>& consume, const std::function<void(RejectedRow)>& rejected);
+
+}  // namespace ysdb::clickhouse
