@@ -132,7 +132,6 @@ public:
             request.payload = pieces;
             request.query_id = ids_.next(label_);
             request.settings = pinned_insert_settings;
-            request.settings.emplace_back("insert_deduplicate", "1");
             request.settings.emplace_back("insert_deduplication_token", token);
             fault::point("clickhouse.replace.insert.before");
             transport_.run(request, {deadline, {}, {}}, [](std::string_view) {});
@@ -218,7 +217,7 @@ std::uint64_t load(Transport& transport, const Catalog& catalog, QueryIds& ids, 
             request.payload = pieces;
             request.query_id = ids.next("ysdb-load");
             request.settings = pinned_insert_settings;
-            request.settings.emplace_back("insert_deduplicate", "0");  // two batches may well be equal
+            request.settings.emplace_back("insert_deduplication_token", request.query_id);  // two batches may well be equal
             transport.run(request, {Deadline::after(idle), {}, stop}, [](std::string_view) {});
             rows += changes.rows.rows();
         }

@@ -12,9 +12,8 @@ namespace ysdb::clickhouse {
 namespace {
 
 const Settings read_settings{
-    {"max_block_size", "8192"},                        // a block and the batches made of it stay in the cache
-    {"low_cardinality_allow_in_native_format", "0"},   // as plain strings
-    {"max_threads", "2"},                              // one stream is decoded by one thread: more would only wait
+    {"max_block_size", "8192"},   // a block and the batches made of it stay in the cache
+    {"max_threads", "2"},         // one stream is decoded by one thread: more would only wait
     {"max_execution_time", "0"},
 };
 
@@ -23,13 +22,21 @@ const ColumnInfo* column_named(const TableInfo& table, std::string_view name) {
     return found == table.columns.end() ? nullptr : &*found;
 }
 
+// What is not decoded here is asked for as text; dictionaries as plain values.
+std::string expression(const ColumnInfo& column) {
+    const std::string name = quote(column.name);
+    const WireType type = parse_type(column.type.native);
+    if (type.kind == WireKind::other) return "toString(" + name + ")";
+    if (column.type.native.find("LowCardinality(") != std::string::npos) return "CAST(" + name + " AS " + type.name + ")";
+    return name;
+}
+
 std::string select_statement(const TableInfo& wanted, const TableInfo& actual, const TableFacts& facts) {
     std::string columns;
     for (const ColumnInfo& column : wanted.columns) {
         const ColumnInfo* found = column_named(actual, column.name);
         if (found == nullptr) throw Error(Code::refused, actual.ref.text() + " has no column " + column.name);
-        const std::string name = quote(column.name);
-        columns += (columns.empty() ? "" : ", ") + (parse_type(found->type.native).kind == WireKind::other ? "toString(" + name + ") AS " + name : name);
+        columns += (columns.empty() ? "" : ", ") + expression(*found);
     }
     std::string sql = "SELECT " + columns + " FROM " + quote(actual.ref);
     if (facts.replaces()) sql += " FINAL";
