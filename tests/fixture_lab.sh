@@ -5,7 +5,7 @@ set -eu
 command=$1 ysdb=$2 dir=$3
 case $command in
 up)
-    "$ysdb" lab up --dir "$dir" --only postgres,clickhouse,redis || test $? = 8
+    "$ysdb" lab up --dir "$dir" --only postgres,clickhouse,redis,kafka,questdb || test $? = 8
     (umask 077 && "$ysdb" lab env --dir "$dir" --output json >"$dir.json")
     ;;
 down)

@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cctype>
 #include <nlohmann/json.hpp>
 
-#include "core/base/text.h"
+#include "core/store/store.h"
 
 namespace ysdb::lab {
 
@@ -32,6 +34,11 @@ UrlParts parts_of(const std::string& url) {
     parts.host = rest.substr(0, colon);
     parts.port = rest.substr(colon + 1);
     return parts;
+}
+
+bool has_driver(const LabStore& store) {
+    const auto schemes = store_schemes();
+    return std::find(schemes.begin(), schemes.end(), store.url.substr(0, store.url.find("://"))) != schemes.end();
 }
 
 std::string upper(std::string text) {
@@ -70,8 +77,10 @@ std::string url_with_password(const LabStore& store) {
 std::string env_toml(const std::vector<LabStore>& stores) {
     std::string text = "# Written by `ysdb lab env`: the servers of a lab.\n";
     for (const LabStore& store : stores) {
-        text += fmt::format("\n[stores.{}]\nurl = \"{}\"\n", store.name, store.url);
-        if (!store.password_file.empty()) text += fmt::format("password_file = {}\n", nlohmann::json(store.password_file.string()).dump());
+        const char* mark = has_driver(store) ? "" : "# ";
+        text += *mark == 0 ? "\n" : "\n# It runs, and this version of ysdb has no driver for it.\n";
+        text += fmt::format("{0}[stores.{1}]\n{0}url = \"{2}\"\n", mark, store.name, store.url);
+        if (!store.password_file.empty()) text += fmt::format("{}password_file = {}\n", mark, nlohmann::json(store.password_file.string()).dump());
     }
     return text + "\n[migrate]\ndir = \"migrations\"\nstore = \"main\"\n";
 }

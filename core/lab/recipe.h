@@ -49,5 +49,9 @@ std::vector<std::string> profile_servers(const std::string& profile);
 Recipe postgres_recipe();
 Recipe clickhouse_recipe();
 Recipe redis_recipe();
+Recipe kafka_recipe();
+Recipe questdb_recipe();
+Recipe weaviate_recipe();
+Recipe milvus_recipe();
 
 }  // namespace ysdb::lab

@@ -8,7 +8,8 @@
 namespace ysdb::lab {
 
 const std::vector<Recipe>& recipes() {
-    static const std::vector<Recipe> table{postgres_recipe(), clickhouse_recipe(), redis_recipe()};
+    static const std::vector<Recipe> table{postgres_recipe(), clickhouse_recipe(), redis_recipe(),  kafka_recipe(),
+                                           questdb_recipe(),  weaviate_recipe(),   milvus_recipe()};
     return table;
 }
 

@@ -111,6 +111,7 @@ TEST_CASE("the printed configuration names the password's file, the JSON holds a
     const std::string toml = env_toml(stores);
     CHECK(toml.find("[stores.main]\nurl = \"postgres://ysdb@127.0.0.1:5432/ysdb\"\npassword_file = \"/lab/postgres/password\"\n") != std::string::npos);
     CHECK(toml.find("s3cret") == std::string::npos);
+    CHECK(env_toml({{"graph", "nosuch://127.0.0.1:1", "", {}}}).find("\n# [stores.graph]\n# url = ") != std::string::npos);
     CHECK(url_with_password(stores[0]) == "postgres://ysdb:s3cret@127.0.0.1:5432/ysdb");
     CHECK(url_with_password(stores[1]) == "redis://:t0ken@127.0.0.1:6379/0");
     CHECK(url_with_password(stores[2]) == "clickhouse://127.0.0.1:8123/default");

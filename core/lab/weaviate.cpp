@@ -1,0 +1,59 @@
+// Weaviate from `ysdb lab fetch weaviate`: one node.
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include "core/lab/pins.h"
+#include "core/lab/ports.h"
+#include "core/lab/recipe.h"
+
+namespace ysdb::lab {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+Installation find(const Site& site) { return {pin("weaviate").version.substr(1), (fetched("weaviate", site.cache) / "weaviate-server").string()}; }
+
+void prepare(const Site& site, const Server&) {
+    fs::create_directories(site.home("weaviate") / "data");
+    fs::permissions(site.home("weaviate"), fs::perms::owner_all);
+}
+
+SpawnOptions command(const Site& site, const Server& server) {
+    const auto port = [&](const char* purpose) { return std::to_string(server.ports.at(purpose)); };
+    SpawnOptions options;
+    options.argv = {server.install, "--host", "127.0.0.1", "--port", port("http"), "--scheme", "http"};
+    options.cwd = site.home("weaviate").string();
+    options.env = {{"PERSISTENCE_DATA_PATH", (site.home("weaviate") / "data").string()},
+                   {"AUTHENTICATION_ANONYMOUS_ACCESS_ENABLED", "true"},
+                   {"DEFAULT_VECTORIZER_MODULE", "none"},
+                   {"DISABLE_TELEMETRY", "true"},
+                   {"GO_PROFILING_DISABLE", "true"},
+                   {"CLUSTER_HOSTNAME", "node1"},
+                   {"CLUSTER_ADVERTISE_ADDR", "127.0.0.1"},
+                   {"CLUSTER_GOSSIP_BIND_PORT", port("gossip")},
+                   {"CLUSTER_DATA_BIND_PORT", port("data")},
+                   {"RAFT_PORT", port("raft")},
+                   {"RAFT_INTERNAL_RPC_PORT", port("raft_rpc")},
+                   {"GRPC_PORT", port("grpc")},
+                   // One node elects itself at once.
+                   {"RAFT_BOOTSTRAP_EXPECT", "1"},
+                   {"RAFT_TIMEOUTS_MULTIPLIER", "1"},
+                   {"RAFT_HEARTBEAT_TIMEOUT", "1"},
+                   {"RAFT_ELECTION_TIMEOUT", "1"},
+                   {"RAFT_LEADER_LEASE_TIMEOUT", "1"}};
+    return options;
+}
+
+bool ready(const Site&, const Server& server) { return http_answers(server.ports.at("http"), "/v1/.well-known/ready"); }
+
+LabStore address(const Site&, const Server& server) { return {"vectors", fmt::format("weaviate://127.0.0.1:{}", server.ports.at("http")), "", {}}; }
+
+}  // namespace
+
+Recipe weaviate_recipe() {
+    return {"weaviate", "Weaviate", "vectors", {"http", "grpc", "gossip", "data", "raft", "raft_rpc"}, find, prepare, command, ready, address};
+}
+
+}  // namespace ysdb::lab
