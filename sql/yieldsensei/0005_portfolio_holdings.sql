@@ -13,9 +13,9 @@ CREATE TABLE portfolio_holdings (
     created_at        timestamptz NOT NULL DEFAULT now(),
     updated_at        timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT portfolio_holdings_user_asset_key UNIQUE (user_id, asset_id),
-    CONSTRAINT portfolio_holdings_quantity_not_negative CHECK (quantity >= 0),
-    CONSTRAINT portfolio_holdings_cost_not_negative CHECK (average_cost_usd >= 0),
-    CONSTRAINT portfolio_holdings_value_not_negative CHECK (value_usd >= 0),
+    CONSTRAINT portfolio_holdings_quantity_not_negative CHECK (quantity >= 0 AND quantity <> 'NaN'),
+    CONSTRAINT portfolio_holdings_cost_not_negative CHECK (average_cost_usd >= 0 AND average_cost_usd <> 'NaN'),
+    CONSTRAINT portfolio_holdings_value_not_negative CHECK (value_usd >= 0 AND value_usd <> 'NaN'),
     CONSTRAINT portfolio_holdings_apy_range CHECK (apy >= -100),
     CONSTRAINT portfolio_holdings_metadata_object CHECK (jsonb_typeof(metadata) = 'object')
 );

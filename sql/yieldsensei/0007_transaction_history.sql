@@ -26,8 +26,10 @@ CREATE TABLE transaction_history (
     CONSTRAINT transaction_history_event_key UNIQUE (transaction_hash, log_index, block_timestamp),
     CONSTRAINT transaction_history_status_known CHECK (status IN ('pending', 'confirmed', 'failed', 'reverted')),
     CONSTRAINT transaction_history_hash_size CHECK (octet_length(transaction_hash) IN (32, 64)),
-    CONSTRAINT transaction_history_amount_not_negative CHECK (amount >= 0),
-    CONSTRAINT transaction_history_price_not_negative CHECK (price_usd >= 0),
+    -- NaN counts as the greatest number: >= 0 alone lets it in, and no Decimal elsewhere can hold it.
+    CONSTRAINT transaction_history_amount_not_negative CHECK (amount >= 0 AND amount <> 'NaN'),
+    CONSTRAINT transaction_history_price_not_negative CHECK (price_usd >= 0 AND price_usd <> 'NaN'),
+    CONSTRAINT transaction_history_value_not_negative CHECK (value_usd >= 0 AND value_usd <> 'NaN'),
     CONSTRAINT transaction_history_block_not_negative CHECK (block_number >= 0 AND log_index >= 0),
     CONSTRAINT transaction_history_gas_not_negative CHECK (gas_used >= 0 AND gas_price >= 0),
     CONSTRAINT transaction_history_metadata_object CHECK (jsonb_typeof(metadata) = 'object')
