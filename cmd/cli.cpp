@@ -294,6 +294,9 @@ OutputFormat output_format_of(const std::vector<std::string>& arguments) {
 }
 
 std::vector<std::string> complete(const CommandSpec& program, std::vector<std::string> words, const std::vector<std::string>& store_names) {
+    // A shell that hands "--output=js" over as one word wants "--output=json" back.
+    const bool one_word = !words.empty() && words.back().starts_with("--") && words.back().find('=') != std::string::npos;
+    const std::string prefix = one_word ? words.back().substr(0, words.back().find('=') + 1) : "";
     words = without_equals(words);
     const std::string last = words.empty() ? "" : words.back();
     const Walk found = walk(program, {words.begin(), words.empty() ? words.end() : words.end() - 1});
@@ -314,6 +317,7 @@ std::vector<std::string> complete(const CommandSpec& program, std::vector<std::s
         candidates = store_names;
     }
     std::erase_if(candidates, [&](const std::string& candidate) { return !candidate.starts_with(last); });
+    for (std::string& candidate : candidates) candidate.insert(0, prefix);
     return candidates;
 }
 

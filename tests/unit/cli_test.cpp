@@ -136,6 +136,7 @@ TEST_CASE("completion offers commands, flags, choices and stores") {
     CHECK(complete(program, {"migrate", "up", "--mode", ""}, stores) == Words{"fast", "safe"});
     CHECK(complete(program, {"migrate", "up", "--mode", "=", "s"}, stores) == Words{"safe"});
     CHECK(complete(program, {"migrate", "up", "--mode", "="}, stores) == Words{"fast", "safe"});
+    CHECK(complete(program, {"migrate", "up", "--mode=s"}, stores) == Words{"--mode=safe"});
     CHECK(complete(program, {"migrate", "up", "--on", "a"}, stores) == Words{"analytics"});
     CHECK(complete(program, {"--output", "json", "mi"}, stores) == Words{"migrate"});
     CHECK(complete(program, {"migrate", "up", "--to", ""}, stores).empty());
