@@ -58,8 +58,8 @@ bool takes_next_word(const CommandSpec& command, const std::string& word) {
 
 struct Walk {
     std::vector<const CommandSpec*> path;
-    std::vector<std::string> rest;         // everything but the names of the path
-    std::optional<std::string> stranger;   // the first word where a verb was expected and none matched
+    std::vector<std::string> rest;        // everything but the names of the path
+    std::optional<std::string> stranger;  // the first word where a verb was expected and none matched
 };
 
 // Follows the subcommand names, wherever flags stand between them.
@@ -100,7 +100,8 @@ Error usage_error(const std::string& name, const std::string& message, const std
 
 void check_value(const std::string& name, const FlagSpec& flag, const std::string& value) {
     if (flag.choices.empty() || std::find(flag.choices.begin(), flag.choices.end(), value) != flag.choices.end()) return;
-    throw usage_error(name, flag.name + " cannot be '" + value + "'" + did_you_mean(value, flag.choices), "one of: " + join(flag.choices, ", "));
+    throw usage_error(name, flag.name + " cannot be '" + value + "'" + did_you_mean(value, flag.choices),
+                      "one of: " + join(flag.choices, ", "));
 }
 
 void check_arguments(const std::string& name, const CommandSpec& command, const std::vector<std::string>& given) {
@@ -149,7 +150,8 @@ Words split_words(const std::string& name, const std::vector<FlagSpec>& flags, s
     Words result;
     for (const FlagSpec& flag : flags) {
         if (options[flag.name]->count() == 0) continue;
-        result.values[flag.name] = flag.value.empty() ? std::vector<std::string>(options[flag.name]->count(), "true") : values[flag.name];
+        result.values[flag.name] =
+            flag.value.empty() ? std::vector<std::string>(options[flag.name]->count(), "true") : values[flag.name];
     }
     for (const std::string& word : app.remaining()) {
         if (is_flag(word) && !result.unknown_flag) result.unknown_flag = word;
@@ -164,10 +166,12 @@ void check_values_are_there(const std::string& name, const std::vector<FlagSpec>
     for (std::size_t i = 0; i < words.size() && words[i] != "--"; ++i) {
         const auto equals = words[i].find('=');
         const FlagSpec* flag = find_flag(flags, words[i].substr(0, equals));
-        if (flag != nullptr && flag->value.empty() && equals != std::string::npos) throw usage_error(name, flag->name + " takes no value");
+        if (flag != nullptr && flag->value.empty() && equals != std::string::npos)
+            throw usage_error(name, flag->name + " takes no value");
         if (flag == nullptr || flag->value.empty() || equals != std::string::npos) continue;
         if (i + 1 == words.size() || words[i + 1].starts_with("--")) {
-            throw usage_error(name, flag->name + " needs a value (" + flag->value + ")", "a value that begins with dashes: " + flag->name + "=VALUE");
+            throw usage_error(name, flag->name + " needs a value (" + flag->value + ")",
+                              "a value that begins with dashes: " + flag->name + "=VALUE");
         }
         ++i;
     }
@@ -186,7 +190,8 @@ GlobalOptions take_globals(std::map<std::string, std::vector<std::string>>& valu
     }
     options.config_file = text("--config");
     options.timeout = text("--timeout");
-    if (options.timeout) parse_duration(*options.timeout, "--timeout");  // a mistyped flag is a usage error, not one of the configuration
+    if (options.timeout)
+        parse_duration(*options.timeout, "--timeout");  // a mistyped flag is a usage error, not one of the configuration
     options.log_format = text("--log-format");
     options.quiet = text("--quiet").has_value();
     options.verbose = text("--verbose").has_value();
@@ -252,8 +257,11 @@ CommandLine parse_command_line(const CommandSpec& program, const std::vector<std
     const std::string name = command_name(found.path);
     std::vector<FlagSpec> flags = flags_of(command);
     flags.insert(flags.end(), global_flags().begin(), global_flags().end());
-    std::replace(found.rest.begin(), std::find(found.rest.begin(), found.rest.end(), "--"), std::string("-h"), std::string("--help"));
-    if (found.stranger) throw usage_error(name, "unknown command '" + *found.stranger + "'" + did_you_mean(*found.stranger, visible_verbs(command)));
+    std::replace(found.rest.begin(), std::find(found.rest.begin(), found.rest.end(), "--"), std::string("-h"),
+                 std::string("--help"));
+    if (found.stranger)
+        throw usage_error(name,
+                          "unknown command '" + *found.stranger + "'" + did_you_mean(*found.stranger, visible_verbs(command)));
 
     check_values_are_there(name, flags, found.rest);
     Words words = split_words(name, flags, found.rest);
@@ -293,7 +301,8 @@ OutputFormat output_format_of(const std::vector<std::string>& arguments) {
     return OutputFormat::text;
 }
 
-std::vector<std::string> complete(const CommandSpec& program, std::vector<std::string> words, const std::vector<std::string>& store_names) {
+std::vector<std::string> complete(const CommandSpec& program, std::vector<std::string> words,
+                                  const std::vector<std::string>& store_names) {
     // A shell that hands "--output=js" over as one word wants "--output=json" back.
     const bool one_word = !words.empty() && words.back().starts_with("--") && words.back().find('=') != std::string::npos;
     const std::string prefix = one_word ? words.back().substr(0, words.back().find('=') + 1) : "";

@@ -51,21 +51,26 @@ Report candidates(const Invocation& invocation, Context& context, Operator&) {
     for (const auto& [name, _] : context.config.stores) stores.push_back(name);
     Report report;
     report.document = "";
-    for (const std::string& candidate : complete(program_spec(), invocation.arguments, stores)) *report.document += candidate + "\n";
+    for (const std::string& candidate : complete(program_spec(), invocation.arguments, stores))
+        *report.document += candidate + "\n";
     return report;
 }
 
 }  // namespace
 
 std::vector<GeneratedFile> completion_files() {
-    return {{"completions/ysdb.bash", std::string(bash_stub)}, {"completions/_ysdb", std::string(zsh_stub)}, {"completions/ysdb.fish", std::string(fish_stub)}};
+    return {{"completions/ysdb.bash", std::string(bash_stub)},
+            {"completions/_ysdb", std::string(zsh_stub)},
+            {"completions/ysdb.fish", std::string(fish_stub)}};
 }
 
 CommandSpec completion_command() {
     CommandSpec command;
     command.name = "completion";
     command.summary = "print the script that completes ysdb's commands in a shell";
-    command.description = "The script asks ysdb itself, so it stays right when ysdb is updated. It completes commands, flags, their values and the names of stores.";
+    command.description =
+        "The script asks ysdb itself, so it stays right when ysdb is updated. It completes commands, flags, their values and the "
+        "names of stores.";
     command.verbs = {shell("bash", bash_stub, "ysdb completion bash > ~/.local/share/bash-completion/completions/ysdb"),
                      shell("zsh", zsh_stub, "ysdb completion zsh > \"${fpath[1]}/_ysdb\""),
                      shell("fish", fish_stub, "ysdb completion fish > ~/.config/fish/completions/ysdb.fish")};

@@ -68,12 +68,14 @@ bool TerminalOperator::confirm(const Report& preview, const std::string& questio
     if (name ? invocation_.text("--confirm") == name : invocation_.has("--yes")) return true;
     const std::string go_ahead = invocation_.command_line + (name ? " --confirm " + shell_quote(*name) : " --yes");
     if (name && invocation_.has("--confirm")) {
-        throw Error(Code::refused, "not confirmed: --confirm says '" + *invocation_.text("--confirm") + "', not '" + *name + "'", "nothing was changed");
+        throw Error(Code::refused, "not confirmed: --confirm says '" + *invocation_.text("--confirm") + "', not '" + *name + "'",
+                    "nothing was changed");
     }
     if (isatty(STDIN_FILENO) == 0 || isatty(STDERR_FILENO) == 0) {
         throw Error(Code::refused, "not confirmed: " + question, "look at it with --dry-run; to go ahead: " + go_ahead);
     }
-    write_out(STDERR_FILENO, render_text(preview, style_) + "\n" + question + (name ? " Type " + *name + " to go ahead: " : " [y/N] "));
+    write_out(STDERR_FILENO,
+              render_text(preview, style_) + "\n" + question + (name ? " Type " + *name + " to go ahead: " : " [y/N] "));
     const std::string answer(trim(read_line()));
     return name ? answer == *name : lower(answer) == "y" || lower(answer) == "yes";
 }

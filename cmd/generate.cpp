@@ -1,5 +1,5 @@
-#include <filesystem>
 #include <fmt/core.h>
+#include <filesystem>
 
 #include <algorithm>
 
@@ -35,14 +35,16 @@ std::string settings_block() {
         std::string type(type_name(setting.type));
         if (!setting.choices.empty()) type = join(setting.choices, ", ");
         const std::string fallback = setting.required ? "needed" : code(setting.fallback);
-        out += fmt::format("| {} | {} | {} | {} | {} |\n", code(setting.name), cell(type), fallback, code(variable_of(setting)), cell(setting.help));
+        out += fmt::format("| {} | {} | {} | {} | {} |\n", code(setting.name), cell(type), fallback, code(variable_of(setting)),
+                           cell(setting.help));
     }
     return out;
 }
 
 std::string exit_codes_block() {
     std::string out = "| exit code | name in JSON | meaning |\n| --- | --- | --- |\n";
-    for (const CodeInfo& info : code_table()) out += fmt::format("| {} | {} | {} |\n", static_cast<int>(info.code), code(info.name), info.meaning);
+    for (const CodeInfo& info : code_table())
+        out += fmt::format("| {} | {} | {} |\n", static_cast<int>(info.code), code(info.name), info.meaning);
     return out;
 }
 
@@ -52,8 +54,10 @@ std::string help_block(const std::vector<std::string>& words, const std::string&
     std::vector<const CommandSpec*> command{&program};
     for (std::size_t i = 2; i < words.size(); ++i) {
         const auto& verbs = command.back()->verbs;
-        const auto found = std::find_if(verbs.begin(), verbs.end(), [&](const CommandSpec& verb) { return verb.name == words[i]; });
-        if (found == verbs.end()) throw Error(Code::config, path + ": a generated block names no command: '" + join(words, " ") + "'");
+        const auto found =
+            std::find_if(verbs.begin(), verbs.end(), [&](const CommandSpec& verb) { return verb.name == words[i]; });
+        if (found == verbs.end())
+            throw Error(Code::config, path + ": a generated block names no command: '" + join(words, " ") + "'");
         command.push_back(&*found);
     }
     return "```text\n" + help_text(command) + "```\n";
@@ -64,21 +68,23 @@ std::string block(const std::string& name, const std::string& path) {
     if (name == "exit codes") return exit_codes_block();
     const auto words = split(name, ' ');
     if (words.size() >= 2 && words[0] == "ysdb" && words[1] == "help") return help_block(words, path);
-    throw Error(Code::config, path + ": unknown generated block '" + name + "'", "known: settings, exit codes, ysdb help COMMAND");
+    throw Error(Code::config, path + ": unknown generated block '" + name + "'",
+                "known: settings, exit codes, ysdb help COMMAND");
 }
 
 Report generate(const Invocation& invocation, Context&, Operator&) {
     const fs::path root = invocation.arguments.front();
     std::vector<GeneratedFile> files = completion_files();
     files.push_back({"man/ysdb.1", man_page(program_spec())});
-    if (!fs::is_directory(root / "docs")) throw Error(Code::refused, "'" + root.string() + "' is not a source tree of ysdb: it has no docs/");
+    if (!fs::is_directory(root / "docs"))
+        throw Error(Code::refused, "'" + root.string() + "' is not a source tree of ysdb: it has no docs/");
     for (const auto& entry : fs::directory_iterator(root / "docs")) {
         if (entry.path().extension() != ".md") continue;
         const std::string path = "docs/" + entry.path().filename().string();
         files.push_back({path, renew_blocks(read_file(entry.path()), path)});
     }
     Report report;
-    Table& table = report.add_table("files", "", {{"path", Unit::none, ""}, {"changed", Unit::none, ""}});
+    Table& table = report.add_table("files", "", {{"path"}, {"changed"}});
     for (const GeneratedFile& file : files) {
         const fs::path target = root / file.path;
         const bool changed = !fs::exists(target) || read_file(target) != file.content;
@@ -100,7 +106,8 @@ std::string renew_blocks(const std::string& page, const std::string& path) {
         const auto name_at = begin + block_begin.size();
         const auto name_end = page.find(" -->", name_at);
         const auto end = page.find(block_end, name_at);
-        if (name_end == std::string::npos || end == std::string::npos || name_end > end) throw Error(Code::config, path + ": a generated block has no end");
+        if (name_end == std::string::npos || end == std::string::npos || name_end > end)
+            throw Error(Code::config, path + ": a generated block has no end");
         const std::string name = page.substr(name_at, name_end - name_at);
         out += page.substr(at, name_end + 4 - at) + "\n" + block(name, path);
         at = end;

@@ -33,7 +33,9 @@ std::string entries(const std::vector<Entry>& list) {
 
 std::string flag_usage(const FlagSpec& flag) { return flag.value.empty() ? flag.name : flag.name + " " + flag.value; }
 
-std::string section(const std::string& title, const std::vector<Entry>& list) { return list.empty() ? "" : "\n" + title + ":\n" + entries(list); }
+std::string section(const std::string& title, const std::vector<Entry>& list) {
+    return list.empty() ? "" : "\n" + title + ":\n" + entries(list);
+}
 
 std::vector<Entry> flag_entries(const std::vector<FlagSpec>& flags) {
     std::vector<Entry> list;
@@ -109,24 +111,23 @@ std::string help_text(std::span<const CommandSpec* const> path) {
     }
     if (path.size() == 1) {
         std::vector<Entry> codes;
-        for (const CodeInfo& info : code_table()) codes.push_back({std::to_string(static_cast<int>(info.code)), std::string(info.meaning)});
+        for (const CodeInfo& info : code_table())
+            codes.push_back({std::to_string(static_cast<int>(info.code)), std::string(info.meaning)});
         out += section("Exit codes", codes);
     }
     return out;
 }
 
 Report help_report(std::span<const CommandSpec* const> path) {
-    Table commands{"commands", "", {{"command", Unit::none, ""}, {"summary", Unit::none, ""}, {"description", Unit::none, ""},
-                                    {"usage", Unit::none, ""}, {"changes", Unit::none, ""}}, {}, false};
-    Table flags{"flags", "", {{"command", Unit::none, ""}, {"flag", Unit::none, ""}, {"value", Unit::none, ""}, {"help", Unit::none, ""},
-                              {"default", Unit::none, ""}, {"choices", Unit::none, ""}, {"repeatable", Unit::none, ""}}, {}, false};
-    Table arguments{"arguments", "", {{"command", Unit::none, ""}, {"argument", Unit::none, ""}, {"help", Unit::none, ""},
-                                      {"required", Unit::none, ""}, {"repeatable", Unit::none, ""}}, {}, false};
-    Table examples{"examples", "", {{"command", Unit::none, ""}, {"example", Unit::none, ""}, {"what", Unit::none, ""}}, {}, false};
-    Table codes{"exit_codes", "", {{"exit_code", Unit::none, ""}, {"code", Unit::none, ""}, {"meaning", Unit::none, ""}}, {}, false};
+    Table commands{"commands", "", {{"command"}, {"summary"}, {"description"}, {"usage"}, {"changes"}}, {}, false};
+    Table flags{"flags", "", {{"command"}, {"flag"}, {"value"}, {"help"}, {"default"}, {"choices"}, {"repeatable"}}, {}, false};
+    Table arguments{"arguments", "", {{"command"}, {"argument"}, {"help"}, {"required"}, {"repeatable"}}, {}, false};
+    Table examples{"examples", "", {{"command"}, {"example"}, {"what"}}, {}, false};
+    Table codes{"exit_codes", "", {{"exit_code"}, {"code"}, {"meaning"}}, {}, false};
 
     for (const FlagSpec& flag : global_flags()) {
-        flags.rows.push_back({std::string(), flag.name, flag.value, flag.help, flag.fallback, join(flag.choices, ","), flag.repeatable});
+        flags.rows.push_back(
+            {std::string(), flag.name, flag.value, flag.help, flag.fallback, join(flag.choices, ","), flag.repeatable});
     }
     add_rows({path.begin(), path.end()}, commands, flags, arguments, examples);
     for (const CodeInfo& info : code_table()) {

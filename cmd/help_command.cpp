@@ -17,7 +17,9 @@ Report help(const Invocation& invocation, Context&, Operator&) {
             names.push_back(verb.name);
             if (verb.name == word) found = &verb;
         }
-        if (found == nullptr) throw Error(Code::usage, "there is no command '" + word + "'" + did_you_mean(word, names), "type 'ysdb help' for the list");
+        if (found == nullptr)
+            throw Error(Code::usage, "there is no command '" + word + "'" + did_you_mean(word, names),
+                        "type 'ysdb help' for the list");
         path.push_back(found);
     }
     return help_report(path);
@@ -31,7 +33,8 @@ CommandSpec help_command() {
     command.summary = "print help for a command";
     command.description = "With --output json: every command, flag, argument, example and exit code, as tables.";
     command.arguments = {{"COMMAND", "the command, and its verb", false, true}};
-    command.examples = {{"ysdb help config show", "help for one verb"}, {"ysdb help --output json", "the whole command tree, for programs"}};
+    command.examples = {{"ysdb help config show", "help for one verb"},
+                        {"ysdb help --output json", "the whole command tree, for programs"}};
     command.needs_config = false;
     command.run = help;
     return command;
@@ -42,7 +45,8 @@ CommandSpec program_spec() {
     program.name = "ysdb";
     program.summary = "moves and guards data between PostgreSQL and the stores around it";
     program.description =
-        "Every change is planned before it is made, recorded while it is made, and proven after. Commands that change something take "
+        "Every change is planned before it is made, recorded while it is made, and proven after. Commands that change something "
+        "take "
         "--dry-run, which prints the plan; every result is printed as text, JSON, CSV or HTML.";
     program.examples = {{"ysdb config check", "is the configuration right?"}};
     program.verbs = command_table();

@@ -22,8 +22,10 @@ std::vector<NewFile> new_files(const fs::path& directory, const std::string& sch
     std::vector<NewFile> files{{directory / "ysdb.toml", embedded_file("templates/init/ysdb.toml")}};
     for (const EmbeddedFile& file : embedded_files(folder)) {
         const std::string name(file.path.substr(folder.size()));
-        if (name == "ysdb.toml") files.front().content = file.content;
-        else if (name.ends_with(".sql")) files.push_back({directory / "migrations" / name, file.content});
+        if (name == "ysdb.toml")
+            files.front().content = file.content;
+        else if (name.ends_with(".sql"))
+            files.push_back({directory / "migrations" / name, file.content});
     }
     return files;
 }
@@ -34,16 +36,19 @@ Report init(const Invocation& invocation, Context& context, Operator&) {
     const std::vector<NewFile> files = new_files(directory, schema);
     for (const NewFile& file : files) {
         if (fs::exists(file.path)) {
-            throw Error(Code::refused, "'" + file.path.lexically_normal().string() + "' exists already and is not overwritten", "choose another directory: ysdb init DIR");
+            throw Error(Code::refused, "'" + file.path.lexically_normal().string() + "' exists already and is not overwritten",
+                        "choose another directory: ysdb init DIR");
         }
     }
     Report report;
-    Table& table = report.add_table("files", context.dry_run ? "would be written" : "", {{"path", Unit::none, "file"}, {"bytes", Unit::bytes, "size"}});
+    Table& table = report.add_table("files", context.dry_run ? "would be written" : "",
+                                    {{"path", Unit::none, "file"}, {"bytes", Unit::bytes, "size"}});
     if (!context.dry_run) {
         try {
             fs::create_directories(directory / "migrations");
         } catch (const fs::filesystem_error& error) {
-            throw Error(Code::refused, "cannot make the directory '" + (directory / "migrations").string() + "': " + error.code().message());
+            throw Error(Code::refused,
+                        "cannot make the directory '" + (directory / "migrations").string() + "': " + error.code().message());
         }
     }
     for (const NewFile& file : files) {
@@ -63,7 +68,8 @@ CommandSpec init_command() {
     command.description = "Writes ysdb.toml and migrations/. Existing files are never overwritten.";
     command.arguments = {{"DIR", "where to write; made when missing; the current directory by default", false, false}};
     command.flags = {{"--schema", "NAME", "migrations to begin with", "empty", {"yieldsensei", "solana", "empty"}, false}};
-    command.examples = {{"ysdb init", "an empty project here"}, {"ysdb init yield --schema yieldsensei", "the YieldSensei schema, in a new directory"}};
+    command.examples = {{"ysdb init", "an empty project here"},
+                        {"ysdb init yield --schema yieldsensei", "the YieldSensei schema, in a new directory"}};
     command.changes = true;
     command.needs_config = false;
     command.run = init;

@@ -11,7 +11,9 @@ std::optional<std::string> Invocation::text(const std::string& flag) const {
     return std::nullopt;
 }
 
-std::string Invocation::text_or(const std::string& flag, const std::string& fallback) const { return text(flag).value_or(fallback); }
+std::string Invocation::text_or(const std::string& flag, const std::string& fallback) const {
+    return text(flag).value_or(fallback);
+}
 
 std::optional<std::int64_t> Invocation::integer(const std::string& flag) const {
     const auto value = text(flag);
@@ -27,7 +29,8 @@ std::optional<std::int64_t> Invocation::integer(const std::string& flag) const {
 std::int64_t Invocation::integer_between(const std::string& flag, std::int64_t low, std::int64_t high) const {
     const std::int64_t number = integer(flag).value_or(low);
     if (number < low || number > high) {
-        throw Error(Code::usage, flag + ": " + std::to_string(number) + " is not between " + std::to_string(low) + " and " + std::to_string(high));
+        throw Error(Code::usage, flag + ": " + std::to_string(number) + " is not between " + std::to_string(low) + " and " +
+                                     std::to_string(high));
     }
     return number;
 }

@@ -23,10 +23,14 @@ namespace {
 
 std::string render(const Report& report, OutputFormat format, const TextStyle& style) {
     switch (format) {
-        case OutputFormat::text: return render_text(report, style);
-        case OutputFormat::json: return render_json(report);
-        case OutputFormat::csv: return render_csv(report);
-        case OutputFormat::html: return render_html(report);
+        case OutputFormat::text:
+            return render_text(report, style);
+        case OutputFormat::json:
+            return render_json(report);
+        case OutputFormat::csv:
+            return render_csv(report);
+        case OutputFormat::html:
+            return render_html(report);
     }
     return {};
 }
@@ -35,9 +39,11 @@ int show(const Report& report, const GlobalOptions& globals, const Environment& 
     if (globals.output != OutputFormat::json) {
         write_out(STDERR_FILENO, render_warnings(report, style_of(STDERR_FILENO, environment, globals.no_color)));
     }
-    const int failed = write_out(STDOUT_FILENO, render(report, globals.output, style_of(STDOUT_FILENO, environment, globals.no_color)));
+    const int failed =
+        write_out(STDOUT_FILENO, render(report, globals.output, style_of(STDOUT_FILENO, environment, globals.no_color)));
     // A reader that has seen enough (head) is no failure; a full disk is.
-    if (failed != 0 && failed != EPIPE) throw Error(Code::internal, std::string("cannot write the result: ") + std::strerror(failed));
+    if (failed != 0 && failed != EPIPE)
+        throw Error(Code::internal, std::string("cannot write the result: ") + std::strerror(failed));
     return static_cast<int>(report.code);
 }
 
@@ -81,15 +87,18 @@ Report run_command_line(const CommandLine& line, const Environment& environment,
     Log log(globals.quiet ? LogLevel::warn : globals.verbose ? LogLevel::debug : LogLevel::info, log_format, style.color);
     for (const std::string& warning : config.warnings) log.warn("config", {{"message", warning}});
 
-    const bool terminal = style.width > 0 && log_format == LogFormat::text && environment.count("TERM") != 0 && environment.at("TERM") != "dumb";
+    const bool terminal =
+        style.width > 0 && log_format == LogFormat::text && environment.count("TERM") != 0 && environment.at("TERM") != "dumb";
     NoProgress no_progress;
-    LiveProgress live(log, terminal ? std::optional(LiveProgress::Terminal{[](std::string_view text) { write_out(STDERR_FILENO, text); }, style.width})
+    LiveProgress live(log, terminal ? std::optional(LiveProgress::Terminal{
+                                          [](std::string_view text) { write_out(STDERR_FILENO, text); }, style.width})
                                     : std::nullopt);
     if (terminal) log.before_each_line([&live] { live.clear_line(); });
 
     Stores stores(config);
     ProgressSink& progress = globals.quiet ? static_cast<ProgressSink&>(no_progress) : live;
-    Context context{config, stores, log, progress, signals.token(), config.run.timeout, new_run_id(), line.invocation.has("--dry-run")};
+    Context context{
+        config, stores, log, progress, signals.token(), config.run.timeout, new_run_id(), line.invocation.has("--dry-run")};
     TerminalOperator person(line.invocation, style);
     return command.run(line.invocation, context, person);
 }

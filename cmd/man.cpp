@@ -14,9 +14,12 @@ std::string roff(std::string_view text) {
     bool line_start = true;
     for (const char c : text) {
         if (line_start && (c == '.' || c == '\'')) out += "\\&";
-        if (c == '\\') out += "\\e";
-        else if (c == '-') out += "\\-";
-        else out += c;
+        if (c == '\\')
+            out += "\\e";
+        else if (c == '-')
+            out += "\\-";
+        else
+            out += c;
         line_start = c == '\n';
     }
     return out;
@@ -36,7 +39,8 @@ std::string paragraphs(const std::string& text) {
 std::string flags(const std::vector<FlagSpec>& list) {
     std::string out;
     for (const FlagSpec& flag : list) {
-        out += ".TP\n" + bold(flag.name) + (flag.value.empty() ? "" : " " + italic(flag.value)) + "\n" + roff(flag.help + flag_note(flag)) + "\n";
+        out += ".TP\n" + bold(flag.name) + (flag.value.empty() ? "" : " " + italic(flag.value)) + "\n" +
+               roff(flag.help + flag_note(flag)) + "\n";
     }
     return out;
 }
@@ -55,7 +59,8 @@ std::string commands(std::vector<const CommandSpec*> path) {
         path.push_back(&command);
         out += ".SS \"" + roff(usage_line(path).substr(std::string_view("ysdb ").size())) + "\"\n" + roff(command.summary) + "\n";
         out += paragraphs(command.description);
-        for (const ArgumentSpec& argument : command.arguments) out += ".TP\n" + italic(argument.name) + "\n" + roff(argument.help) + "\n";
+        for (const ArgumentSpec& argument : command.arguments)
+            out += ".TP\n" + italic(argument.name) + "\n" + roff(argument.help) + "\n";
         out += flags(flags_of(command)) + examples(command.examples) + commands(path);
         path.pop_back();
     }
@@ -77,9 +82,11 @@ std::string man_page(const CommandSpec& program) {
     out += ".SH COMMANDS\n" + commands({&program});
     out += ".SH \"GLOBAL FLAGS\"\nBefore or after the command.\n" + flags(global_flags());
     out += ".SH \"EXIT STATUS\"\n";
-    for (const CodeInfo& info : code_table()) out += ".TP\n" + bold(std::to_string(static_cast<int>(info.code))) + "\n" + roff(info.meaning) + "\n";
+    for (const CodeInfo& info : code_table())
+        out += ".TP\n" + bold(std::to_string(static_cast<int>(info.code))) + "\n" + roff(info.meaning) + "\n";
     out += ".SH FILES\n";
-    for (const char* file : {"/etc/ysdb/ysdb.toml", "$XDG_CONFIG_HOME/ysdb/ysdb.toml", "./ysdb.toml"}) out += ".TP\n" + italic(file) + "\n";
+    for (const char* file : {"/etc/ysdb/ysdb.toml", "$XDG_CONFIG_HOME/ysdb/ysdb.toml", "./ysdb.toml"})
+        out += ".TP\n" + italic(file) + "\n";
     out += "The configuration, least to most important; the environment and flags stand above them.\n";
     return out + ".SH EXAMPLES\n" + examples(program.examples);
 }

@@ -24,8 +24,10 @@ Signals::Signals() {
 
 Signals::~Signals() {
     const std::uint64_t one = 1;
-    if (write(finished_, &one, sizeof one) == sizeof one) listener_.join();
-    else listener_.detach();
+    if (write(finished_, &one, sizeof one) == sizeof one)
+        listener_.join();
+    else
+        listener_.detach();
     close(signals_);
     close(finished_);
 }

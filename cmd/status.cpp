@@ -7,7 +7,8 @@ CommandSpec status_command() {
     CommandSpec command;
     command.name = "status";
     command.summary = "ask every store: reachable, version, role, lag, latency";
-    command.description = "All stores are asked at once, each within --timeout. Exit code 0 when all answer, 1 when some do not, 4 when none does.";
+    command.description =
+        "All stores are asked at once, each within --timeout. Exit code 0 when all answer, 1 when some do not, 4 when none does.";
     command.examples = {{"ysdb status", "every store"}, {"ysdb status --timeout 2s --output json", "for a health check"}};
     command.run = [](const Invocation&, Context& context, Operator&) { return status_report(context); };
     return command;
@@ -18,7 +19,8 @@ CommandSpec doctor_command() {
     command.name = "doctor";
     command.summary = "check everything the configuration needs, and say how to mend it";
     command.description =
-        "Reads only. Checks the configuration itself, that stores answer and are recent enough, the settings and privileges that its "
+        "Reads only. Checks the configuration itself, that stores answer and are recent enough, the settings and privileges that "
+        "its "
         "syncs and migrations need, directories, and who may read password files. Exit code 1 when a check fails.";
     command.examples = {{"ysdb doctor", "after a change of ysdb.toml, or when something fails"}};
     command.reads_bad_config = true;

@@ -12,7 +12,7 @@ Store& Stores::get(const std::string& name) {
         std::vector<std::string> names;
         for (const auto& [known, _] : config_.stores) names.push_back(known);
         throw Error(Code::config, "no store named '" + name + "' is configured" + did_you_mean(name, names),
-                    "add [stores." + name + "] with a url to ysdb.toml, or set YSDB_STORES_" + name + "_URL");
+                    "add [stores." + name + "] with a url to ysdb.toml");
     }
     return *open_.emplace(name, open_store(found->second)).first->second;
 }

@@ -20,12 +20,9 @@ struct Family {
     const char* database;
 };
 constexpr Family families[] = {
-    {"main", "POSTGRES", "postgres", "5432", ""},
-    {"analytics", "CLICKHOUSE", "clickhouse", "8123", "default"},
-    {"cache", "REDIS", "redis", "6379", "0"},
-    {"cache", "DRAGONFLY", "redis", "6379", "0"},
-    {"vectors", "WEAVIATE", "weaviate", "8080", ""},
-    {"graph", "ARANGO", "arango", "8529", "_system"},
+    {"main", "POSTGRES", "postgres", "5432", ""},    {"analytics", "CLICKHOUSE", "clickhouse", "8123", "default"},
+    {"cache", "REDIS", "redis", "6379", "0"},        {"cache", "DRAGONFLY", "redis", "6379", "0"},
+    {"vectors", "WEAVIATE", "weaviate", "8080", ""}, {"graph", "ARANGO", "arango", "8529", "_system"},
     {"ticks", "QUESTDB", "questdb", "8812", "qdb"},
 };
 
@@ -86,8 +83,8 @@ std::string family_url(const Family& family, const Reader& read) {
     const std::string scheme = read.first({prefix + "_SCHEME"}) == "https" ? std::string(family.scheme) + "s" : family.scheme;
     const std::string host = read.first({prefix + "_HOST"}).value_or("127.0.0.1");
     const std::string database = read.first({prefix + "_DB", prefix + "_DATABASE"}).value_or(family.database);
-    return scheme + "://" + (user.empty() ? "" : percent_encode(user) + "@") + host_and_port(host, read.first({prefix + "_PORT"}).value_or(family.port)) + "/" +
-           percent_encode(database);
+    return scheme + "://" + (user.empty() ? "" : percent_encode(user) + "@") +
+           host_and_port(host, read.first({prefix + "_PORT"}).value_or(family.port)) + "/" + percent_encode(database);
 }
 
 // ARANGO_URL and the like may leave out user and database, which then have variables of their own.
@@ -97,7 +94,8 @@ std::string completed_url(const Family& family, const Reader& read, const std::s
     const auto start = url.find("://");
     if (start == std::string::npos) return url;
     const auto path = url.find_first_of("/?", start + 3);
-    if (const auto database = read.first({prefix + "_DB", prefix + "_DATABASE"}); database && (path == std::string::npos || url.substr(path) == "/")) {
+    if (const auto database = read.first({prefix + "_DB", prefix + "_DATABASE"});
+        database && (path == std::string::npos || url.substr(path) == "/")) {
         url = url.substr(0, path) + "/" + percent_encode(*database);
     }
     const std::string authority = url.substr(start + 3, url.find_first_of("/?", start + 3) - start - 3);
@@ -137,7 +135,8 @@ std::vector<BorrowedValue> borrowed_stores(const Environment& environment) {
     const Reader read(environment);
     std::vector<BorrowedValue> found;
     for (const Family& family : families) borrow(family, read, found);
-    if (const auto brokers = read.first({"KAFKA_BROKERS"})) found.push_back({"stores.events.url", "kafka://" + *brokers, "KAFKA_BROKERS"});
+    if (const auto brokers = read.first({"KAFKA_BROKERS"}))
+        found.push_back({"stores.events.url", "kafka://" + *brokers, "KAFKA_BROKERS"});
     return found;
 }
 

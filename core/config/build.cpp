@@ -47,8 +47,10 @@ public:
         int number = 0;
         const char* end = value->text.data() + value->text.size();
         const auto [stopped, failed] = std::from_chars(value->text.data(), end, number);
-        if (failed == std::errc() && stopped == end && number >= 0) into = number;
-        else problem(*value, fmt::format("{}: '{}' is no whole number from 0 up", name, value->text));
+        if (failed == std::errc() && stopped == end && number >= 0)
+            into = number;
+        else
+            problem(*value, fmt::format("{}: '{}' is no whole number from 0 up", name, value->text));
     }
     void read(const std::string& name, Millis& into) {
         const ResolvedValue* value = find(name);
@@ -78,7 +80,8 @@ private:
     bool choice_holds(const std::string& name, const ResolvedValue& value) {
         const auto& choices = value.setting->choices;
         if (choices.empty() || std::find(choices.begin(), choices.end(), value.text) != choices.end()) return true;
-        problem(value, fmt::format("{} cannot be '{}'{}", name, value.text, did_you_mean(value.text, choices)), "one of: " + join(choices, ", "));
+        problem(value, fmt::format("{} cannot be '{}'{}", name, value.text, did_you_mean(value.text, choices)),
+                "one of: " + join(choices, ", "));
         return false;
     }
 
@@ -131,10 +134,12 @@ void read_password(const std::string& prefix, Values& values, int url_rank, Secr
         try {
             std::string text = read_file(store.password_file);
             text.erase(text.find_last_not_of("\r\n") + 1);
-            if (text.empty()) values.problem(*file, fmt::format("store '{}': the password file '{}' is empty", store.name, file->text));
+            if (text.empty())
+                values.problem(*file, fmt::format("store '{}': the password file '{}' is empty", store.name, file->text));
             store.password = Secret(std::move(text));
         } catch (const Error& error) {
-            values.problem(*file, fmt::format("store '{}': {}", store.name, error.message()), "the file must be readable by the user that runs ysdb");
+            values.problem(*file, fmt::format("store '{}': {}", store.name, error.message()),
+                           "the file must be readable by the user that runs ysdb");
         }
     }
 }
@@ -148,7 +153,8 @@ void read_options(const std::string& prefix, const Resolved& resolved, Values& v
         if (found == resolved.values.end()) continue;
         std::string text;
         values.read(prefix + key, text);
-        if (setting.type == SettingType::path && !text.empty()) text = (found->second.directory / text).lexically_normal().string();
+        if (setting.type == SettingType::path && !text.empty())
+            text = (found->second.directory / text).lexically_normal().string();
         if (!text.empty()) store.options[key] = text;
     }
 }
@@ -177,7 +183,8 @@ void read_store(const std::string& name, Resolved& resolved, Values& values, Con
     // Whoever lowers max alone means fewer connections, not a mistake.
     if (values.find(prefix + "pool.min")->rank == 0) store.pool.min = std::min(store.pool.min, store.pool.max);
     if (store.pool.max < 1 || store.pool.min > store.pool.max) {
-        values.problem(*url, fmt::format("store '{}': pool.min {} and pool.max {} do not fit", name, store.pool.min, store.pool.max),
+        values.problem(*url,
+                       fmt::format("store '{}': pool.min {} and pool.max {} do not fit", name, store.pool.min, store.pool.max),
                        "max is at least 1 and at least min");
     }
     read_options(prefix, resolved, values, store);
@@ -240,7 +247,8 @@ Config build_config(Resolved resolved) {
     for (const std::string& name : names_below(resolved, "stores.")) read_store(name, resolved, values, config);
     read_partitions(resolved, values, config);
     read_syncs(resolved, values, config);
-    check_jobs(config, [&](const std::string& element) { return place_of(resolved, element); }, resolved.problems);
+    check_jobs(
+        config, [&](const std::string& element) { return place_of(resolved, element); }, resolved.problems);
 
     for (const auto& [name, value] : resolved.values) config.values.push_back({name, shown_value(value), value.layer});
     config.files = std::move(resolved.files);

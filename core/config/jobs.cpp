@@ -20,7 +20,9 @@ public:
     }
 
     void at(std::string place) { place_ = std::move(place); }
-    void problem(const std::string& message, const std::string& hint = {}) { problems_.push_back({place_ + ": " + message, hint}); }
+    void problem(const std::string& message, const std::string& hint = {}) {
+        problems_.push_back({place_ + ": " + message, hint});
+    }
     // An empty value is reported as missing; true when there is one.
     bool required(const std::string& what, const std::string& value) {
         if (value.empty()) problem(what + " is missing");
@@ -45,8 +47,10 @@ std::optional<std::vector<std::string>> name_parts(const std::string& text) {
     bool quoted = false;
     for (std::size_t i = 0; i < text.size(); ++i) {
         if (text[i] == '"') {
-            if (quoted && i + 1 < text.size() && text[i + 1] == '"') parts.back() += text[i++];
-            else quoted = !quoted;
+            if (quoted && i + 1 < text.size() && text[i + 1] == '"')
+                parts.back() += text[i++];
+            else
+                quoted = !quoted;
         } else if (text[i] == '.' && !quoted) {
             parts.emplace_back();
         } else {
@@ -60,14 +64,16 @@ std::optional<std::vector<std::string>> name_parts(const std::string& text) {
 constexpr std::array<std::string_view, 6> periods{"hour", "day", "week", "month", "quarter", "year"};
 
 bool whole_number(std::string_view text) {
-    return !text.empty() && text.size() < 19 && text[0] != '0' && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+    return !text.empty() && text.size() < 19 && text[0] != '0' &&
+           std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
 // "7 days", "1 month"
 bool span_of_time(const std::string& text) {
     const auto words = split(text, ' ');
     if (words.size() != 2 || !whole_number(words[0])) return false;
-    return std::any_of(periods.begin(), periods.end(), [&](std::string_view p) { return words[1] == p || words[1] == std::string(p) + "s"; });
+    return std::any_of(periods.begin(), periods.end(),
+                       [&](std::string_view p) { return words[1] == p || words[1] == std::string(p) + "s"; });
 }
 
 void check_partition(const PartitionConfig& partition, Checker& check) {
@@ -75,16 +81,20 @@ void check_partition(const PartitionConfig& partition, Checker& check) {
     const std::string what = "partition " + partition.table;
     if (named) {
         const auto parts = name_parts(partition.table);
-        if (!parts || parts->size() < 2 || parts->size() > 3) check.problem(what + ": not a table's name", "write store.schema.table or store.table");
-        else check.store(what, (*parts)[0]);
+        if (!parts || parts->size() < 2 || parts->size() > 3)
+            check.problem(what + ": not a table's name", "write store.schema.table or store.table");
+        else
+            check.store(what, (*parts)[0]);
     }
     const auto& every = partition.every;
     const bool period = std::find(periods.begin(), periods.end(), every) != periods.end();
     if (check.required(what + ": every", every) && !period && !span_of_time(every) && !whole_number(every)) {
-        check.problem(fmt::format("{}: every cannot be '{}'", what, every), "hour, day, week, month, quarter, year, \"7 days\", or \"1000000\" for integers");
+        check.problem(fmt::format("{}: every cannot be '{}'", what, every),
+                      "hour, day, week, month, quarter, year, \"7 days\", or \"1000000\" for integers");
     }
     const auto& keep = partition.keep;
-    if (!keep.empty() && !span_of_time(keep) && !whole_number(keep)) check.problem(fmt::format("{}: keep cannot be '{}'", what, keep), "write it like \"24 months\"");
+    if (!keep.empty() && !span_of_time(keep) && !whole_number(keep))
+        check.problem(fmt::format("{}: keep cannot be '{}'", what, keep), "write it like \"24 months\"");
     if (!keep.empty() && partition.archive.empty()) {
         check.problem(what + ": keep without archive would delete for good", "name an archive, or say so: archive = \"none\"");
     }
@@ -92,7 +102,8 @@ void check_partition(const PartitionConfig& partition, Checker& check) {
     if (archive.empty() || archive == "none" || archive.starts_with("file:///") || archive.starts_with("s3://")) return;
     const auto parts = name_parts(archive);
     if (archive.find("://") != std::string::npos || !parts || parts->size() < 2 || parts->size() > 3) {
-        check.problem(fmt::format("{}: archive cannot be '{}'", what, archive), "store.table, file:///dir, s3://bucket/dir or none");
+        check.problem(fmt::format("{}: archive cannot be '{}'", what, archive),
+                      "store.table, file:///dir, s3://bucket/dir or none");
     } else {
         check.store(what + ": archive", (*parts)[0]);
     }
@@ -121,25 +132,32 @@ void check_target(const std::string& what, const SyncConfig& sync, const SyncTar
     if (check.required(what + ": store of a [[sync.to]]", target.store)) check.store(what, target.store);
     if (target.store == sync.from) check.problem(fmt::format("{}: '{}' cannot be both source and target", what, target.store));
     if (!target.table.empty() && std::find(sync.tables.begin(), sync.tables.end(), target.table) == sync.tables.end()) {
-        check.problem(fmt::format("{}: '{}' is not among its tables{}", what, target.table, did_you_mean(target.table, sync.tables)),
-                      "tables: " + join(sync.tables, ", "));
+        check.problem(
+            fmt::format("{}: '{}' is not among its tables{}", what, target.table, did_you_mean(target.table, sync.tables)),
+            "tables: " + join(sync.tables, ", "));
     }
-    if (!good_key(target.key)) check.problem(fmt::format("{}: the key '{}' has unmatched braces", what, target.key), "write it like portfolio:{user_id}");
-    if (!good_topic(target.topic)) check.problem(fmt::format("{}: '{}' is no name for a topic", what, target.topic), "letters, digits, '.', '_' and '-'");
+    if (!good_key(target.key))
+        check.problem(fmt::format("{}: the key '{}' has unmatched braces", what, target.key),
+                      "write it like portfolio:{user_id}");
+    if (!good_topic(target.topic))
+        check.problem(fmt::format("{}: '{}' is no name for a topic", what, target.topic), "letters, digits, '.', '_' and '-'");
 }
 
 void check_sync(const SyncConfig& sync, std::set<std::string>& names, Checker& check) {
     const std::string what = "sync " + sync.name;
-    if (check.required("sync: name", sync.name) && !names.insert(sync.name).second) check.problem(what + " is there twice", "names are unique");
+    if (check.required("sync: name", sync.name) && !names.insert(sync.name).second)
+        check.problem(what + " is there twice", "names are unique");
     const auto allowed = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; };
     if (!std::all_of(sync.name.begin(), sync.name.end(), allowed) || sync.name.size() > 40) {
-        check.problem(fmt::format("'{}' is no name for a sync", sync.name), "a-z, 0-9 and _, at most 40: it becomes part of the slot's name");
+        check.problem(fmt::format("'{}' is no name for a sync", sync.name),
+                      "a-z, 0-9 and _, at most 40: it becomes part of the slot's name");
     }
     check.store(what, sync.from);
     if (sync.tables.empty()) check.problem(what + ": tables is missing", "tables = [\"public.transactions\"]");
     for (const std::string& table : sync.tables) {
         const auto parts = name_parts(table);
-        if (!parts || parts->size() > 2) check.problem(fmt::format("{}: '{}' is not a table's name", what, table), "write schema.table");
+        if (!parts || parts->size() > 2)
+            check.problem(fmt::format("{}: '{}' is not a table's name", what, table), "write schema.table");
     }
     if (sync.to.empty()) check.problem(what + " goes nowhere", "add [[sync.to]] with a store");
     for (const SyncTarget& target : sync.to) check_target(what, sync, target, check);
@@ -147,7 +165,8 @@ void check_sync(const SyncConfig& sync, std::set<std::string>& names, Checker& c
 
 }  // namespace
 
-void check_jobs(const Config& config, const std::function<std::string(const std::string&)>& place, std::vector<ConfigProblem>& problems) {
+void check_jobs(const Config& config, const std::function<std::string(const std::string&)>& place,
+                std::vector<ConfigProblem>& problems) {
     Checker check(config, problems);
     for (std::size_t i = 0; i < config.partitions.size(); ++i) {
         check.at(place(fmt::format("partition[{}]", i)));

@@ -19,15 +19,18 @@ namespace fs = std::filesystem;
 
 enum Rank { built_in, system_file, user_file, local_file, environment, flags };
 
-// --- files ----------------------------------------------------------------------------------------------------------------------
+// --- files ------------------------------------------------------------
 
 // {"stores","main","pool","max"} -> "stores.NAME.pool.max"; {"sync","[0]","to","[1]","store"} -> "sync[].to[].store"
 std::string pattern_of(const std::vector<std::string>& path) {
     std::string pattern;
     for (std::size_t i = 0; i < path.size(); ++i) {
-        if (path[i].starts_with("[")) pattern += "[]";
-        else if (i == 1 && path[0] == "stores") pattern += ".NAME";
-        else pattern += (i > 0 ? "." : "") + path[i];
+        if (path[i].starts_with("["))
+            pattern += "[]";
+        else if (i == 1 && path[0] == "stores")
+            pattern += ".NAME";
+        else
+            pattern += (i > 0 ? "." : "") + path[i];
     }
     return pattern;
 }
@@ -66,17 +69,23 @@ ConfigProblem unknown_key(const TomlEntry& entry, const std::string& where) {
         }
         parent = pattern + ".";
     }
-    return {fmt::format("{}: '{}' is a section, not a value", where, name_of(entry.path)), "known inside: " + join(siblings(parent), ", ")};
+    return {fmt::format("{}: '{}' is a section, not a value", where, name_of(entry.path)),
+            "known inside: " + join(siblings(parent), ", ")};
 }
 
 bool fits(const Setting& setting, TomlEntry::Kind kind) {
     using Kind = TomlEntry::Kind;
     switch (setting.type) {
-        case SettingType::integer: return kind == Kind::integer;
-        case SettingType::boolean: return kind == Kind::boolean;
-        case SettingType::list: return kind == Kind::list;
-        case SettingType::text: return kind == Kind::text || kind == Kind::integer;
-        default: return kind == Kind::text;
+        case SettingType::integer:
+            return kind == Kind::integer;
+        case SettingType::boolean:
+            return kind == Kind::boolean;
+        case SettingType::list:
+            return kind == Kind::list;
+        case SettingType::text:
+            return kind == Kind::text || kind == Kind::integer;
+        default:
+            return kind == Kind::text;
     }
 }
 
@@ -84,19 +93,23 @@ void merge_entry(const TomlEntry& entry, const std::string& file, const fs::path
     const std::string where = fmt::format("{}:{}", file, entry.line);
     const std::string name = name_of(entry.path);
     if (entry.path[0] == "stores" && entry.path.size() > 1 && !valid_store_name(entry.path[1])) {
-        into.problems.push_back({fmt::format("{}: '{}' is no name for a store", where, entry.path[1]), "use a-z, 0-9 and _, a letter first"});
+        into.problems.push_back(
+            {fmt::format("{}: '{}' is no name for a store", where, entry.path[1]), "use a-z, 0-9 and _, a letter first"});
         return;
     }
     if (entry.kind == TomlEntry::Kind::table) {
-        if (siblings(pattern_of(entry.path) + ".").empty()) into.problems.push_back(unknown_key(entry, where));
-        else if (entry.path.size() == 2 && entry.path[0] == "stores") into.values[name + ".url"] = {find_setting("stores.NAME.url"), "", {}, where, rank, directory};
+        if (siblings(pattern_of(entry.path) + ".").empty())
+            into.problems.push_back(unknown_key(entry, where));
+        else if (entry.path.size() == 2 && entry.path[0] == "stores")
+            into.values[name + ".url"] = {find_setting("stores.NAME.url"), "", {}, where, rank, directory};
         return;
     }
     const Setting* setting = find_setting(pattern_of(entry.path));
     if (setting == nullptr) {
         into.problems.push_back(unknown_key(entry, where));
     } else if (!fits(*setting, entry.kind)) {
-        into.problems.push_back({fmt::format("{}: '{}' has to be a {}", where, name, type_name(setting->type)), std::string(setting->help)});
+        into.problems.push_back(
+            {fmt::format("{}: '{}' has to be a {}", where, name, type_name(setting->type)), std::string(setting->help)});
     } else {
         into.values[name] = {setting, entry.text, entry.items, where, rank, directory};
     }
@@ -105,8 +118,10 @@ void merge_entry(const TomlEntry& entry, const std::string& file, const fs::path
 // Arrays of tables are not merged across files: a file that has any replaces those of the files before it.
 void forget_arrays(const std::vector<TomlEntry>& entries, Resolved& into) {
     for (const char* array : {"partition", "sync"}) {
-        const bool replaced = std::any_of(entries.begin(), entries.end(), [&](const TomlEntry& entry) { return entry.path[0] == array; });
-        if (replaced) std::erase_if(into.values, [&](const auto& value) { return value.first.starts_with(std::string(array) + "["); });
+        const bool replaced =
+            std::any_of(entries.begin(), entries.end(), [&](const TomlEntry& entry) { return entry.path[0] == array; });
+        if (replaced)
+            std::erase_if(into.values, [&](const auto& value) { return value.first.starts_with(std::string(array) + "["); });
     }
 }
 
@@ -125,7 +140,8 @@ void merge_file(const fs::path& path, const fs::path& working_directory, int ran
     }
 }
 
-std::string value_or(const std::map<std::string, std::string>& environment, const std::string& name, const std::string& fallback = {}) {
+std::string value_or(const std::map<std::string, std::string>& environment, const std::string& name,
+                     const std::string& fallback = {}) {
     const auto found = environment.find(name);
     return found == environment.end() || found->second.empty() ? fallback : found->second;
 }
@@ -143,16 +159,19 @@ void merge_files(const ConfigSources& sources, Resolved& into) {
     if (!user.empty() && fs::exists(fs::path(user) / "ysdb/ysdb.toml", ignored)) {
         merge_file(fs::path(user) / "ysdb/ysdb.toml", sources.working_directory, user_file, into);
     }
-    if (fs::exists(sources.working_directory / "ysdb.toml", ignored)) merge_file("ysdb.toml", sources.working_directory, local_file, into);
+    if (fs::exists(sources.working_directory / "ysdb.toml", ignored))
+        merge_file("ysdb.toml", sources.working_directory, local_file, into);
 }
 
-// --- environment ------------------------------------------------------------------------------------------------------------------
+// --- environment ------------------------------------------------------------
 
 constexpr std::string_view store_variable_prefix = "YSDB_STORES_";
 const std::size_t store_setting_prefix = std::string_view("stores.NAME").size();
 
 // "_POOL_MAX" for stores.NAME.pool.max
-std::string store_suffix(const Setting& setting) { return variable_of(setting).substr(std::string_view("YSDB_STORES_NAME").size()); }
+std::string store_suffix(const Setting& setting) {
+    return variable_of(setting).substr(std::string_view("YSDB_STORES_NAME").size());
+}
 
 struct StoreVariable {
     std::string store;
@@ -204,8 +223,8 @@ void merge_store_variables(const ConfigSources& sources, Resolved& into) {
             into.warnings.push_back(fmt::format("{} is ignored: no store '{}' is configured", variable, read.store));
             continue;
         }
-        into.values[store_setting_name(read.store, *read.setting)] = {read.setting, sources.environment.at(variable), {}, variable, environment,
-                                                                      sources.working_directory};
+        into.values[store_setting_name(read.store, *read.setting)] = {
+            read.setting, sources.environment.at(variable), {}, variable, environment, sources.working_directory};
     }
 }
 
@@ -237,7 +256,7 @@ void merge_borrowed(const ConfigSources& sources, Resolved& into) {
     }
 }
 
-// --- built-in ---------------------------------------------------------------------------------------------------------------------
+// --- built-in ------------------------------------------------------------
 
 // "stores.main.pool.max" -> "stores.main"; "sync[1].to[0].store" -> "sync[1]"; "migrate.dir" -> "".
 std::string element_of(const std::string& name) {

@@ -12,12 +12,13 @@ namespace ysdb {
 
 namespace {
 
-constexpr std::array<std::string_view, 10> secret_words{"password", "passwd", "pwd",    "pass",       "secret",
+constexpr std::array<std::string_view, 10> secret_words{"password", "passwd",  "pwd",    "pass",       "secret",
                                                         "token",    "api_key", "apikey", "access_key", "credential"};
 
 bool names_a_secret(std::string_view parameter) {
     const std::string name = lower(parameter);
-    return std::any_of(secret_words.begin(), secret_words.end(), [&](std::string_view word) { return name.find(word) != std::string::npos; });
+    return std::any_of(secret_words.begin(), secret_words.end(),
+                       [&](std::string_view word) { return name.find(word) != std::string::npos; });
 }
 
 bool digits_only(std::string_view text) {
@@ -26,13 +27,13 @@ bool digits_only(std::string_view text) {
 
 // scheme:// | user [: password] @ | rest | ? query
 struct Anatomy {
-    std::string scheme;                    // with "://"
+    std::string scheme;  // with "://"
     std::string user;
-    std::optional<std::string> password;   // still encoded
+    std::optional<std::string> password;  // still encoded
     bool has_user = false;
-    bool badly_encoded = false;            // a "/" or "?" stands in the password
-    std::string rest;                      // host and path
-    std::string query;                     // without "?"
+    bool badly_encoded = false;  // a "/" or "?" stands in the password
+    std::string rest;            // host and path
+    std::string query;           // without "?"
 };
 
 Anatomy dissect(std::string_view url) {
@@ -83,7 +84,8 @@ std::string assemble(const Anatomy& parts, const std::vector<std::string>& query
 UrlParts split_password(std::string_view url) {
     Anatomy parts = dissect(url);
     if (parts.badly_encoded) {
-        throw Error(Code::config, "the password in the URL has characters that must be percent-encoded", "better: put it in a file and name that with password_file");
+        throw Error(Code::config, "the password in the URL has characters that must be percent-encoded",
+                    "better: put it in a file and name that with password_file");
     }
     UrlParts result;
     if (parts.password) result.password = Secret(percent_decode(*parts.password));

@@ -34,8 +34,10 @@ void flatten(const toml::node& node, const Path& path, std::vector<TomlEntry>& i
     } else if (array != nullptr) {
         TomlEntry entry{path, TomlEntry::Kind::list, "", {}, line};
         for (const toml::node& item : *array) {
-            if (const auto text = item.value_exact<std::string>()) entry.items.push_back(*text);
-            else entry.kind = TomlEntry::Kind::other;
+            if (const auto text = item.value_exact<std::string>())
+                entry.items.push_back(*text);
+            else
+                entry.kind = TomlEntry::Kind::other;
         }
         into.push_back(std::move(entry));
     } else if (const auto text = node.value_exact<std::string>()) {

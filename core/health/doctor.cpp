@@ -1,9 +1,9 @@
 #include <sys/stat.h>
 
+#include <fmt/core.h>
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
-#include <fmt/core.h>
 
 #include "core/health/health.h"
 
@@ -16,8 +16,12 @@ namespace fs = std::filesystem;
 class Findings {
 public:
     void ok(const std::string& name, const std::string& detail) { checks.push_back({name, CheckState::ok, detail, ""}); }
-    void warn(const std::string& name, const std::string& detail, const std::string& hint) { checks.push_back({name, CheckState::warn, detail, hint}); }
-    void fail(const std::string& name, const std::string& detail, const std::string& hint) { checks.push_back({name, CheckState::fail, detail, hint}); }
+    void warn(const std::string& name, const std::string& detail, const std::string& hint) {
+        checks.push_back({name, CheckState::warn, detail, hint});
+    }
+    void fail(const std::string& name, const std::string& detail, const std::string& hint) {
+        checks.push_back({name, CheckState::fail, detail, hint});
+    }
     void skip(const std::string& name, const std::string& detail) { checks.push_back({name, CheckState::skipped, detail, ""}); }
 
     std::vector<Check> checks;
@@ -30,7 +34,7 @@ bool answers(const Healths& stores, const std::string& name) {
     return found != stores.end() && found->second.probe;
 }
 
-// --- configuration and files --------------------------------------------------------------------------------------------------------
+// --- configuration and files ------------------------------------------------------------
 
 void check_configuration(const Config& config, Findings& findings) {
     for (const ConfigProblem& problem : config.problems) findings.fail("configuration", problem.message, problem.hint);
@@ -48,15 +52,18 @@ void check_secrets(const Config& config, Findings& findings) {
     for (const auto& [name, store] : config.stores) {
         if (store.password_file.empty()) continue;
         const std::string check = "stores." + name + ".password_file";
-        if (others_may_read(store.password_file)) findings.warn(check, store.password_file + " is readable by everyone", "chmod o-r " + store.password_file);
-        else findings.ok(check, store.password_file);
+        if (others_may_read(store.password_file))
+            findings.warn(check, store.password_file + " is readable by everyone", "chmod o-r " + store.password_file);
+        else
+            findings.ok(check, store.password_file);
     }
     for (const ConfigValue& value : config.values) {
         // A value's layer is "file:line" when a file says it.
         const fs::path file = fs::path(config.directory) / value.layer.substr(0, value.layer.rfind(':'));
         const bool holds_secret = value.value == "***" || value.value.find(":***@") != std::string::npos;
         if (holds_secret && others_may_read(file)) {
-            findings.warn(value.name, "a password stands in " + value.layer + ", which everyone may read", "move it to a password_file, or chmod o-r " + file.string());
+            findings.warn(value.name, "a password stands in " + value.layer + ", which everyone may read",
+                          "move it to a password_file, or chmod o-r " + file.string());
         }
     }
 }
@@ -69,11 +76,12 @@ void check_migrations_directory(const Config& config, Findings& findings) {
         findings.warn("migrate.dir", directory.string() + ": " + error.message(), "ysdb migrate new NAME begins one");
         return;
     }
-    const auto count = std::count_if(begin(files), end(files), [](const fs::directory_entry& entry) { return entry.path().extension() == ".sql"; });
+    const auto count = std::count_if(begin(files), end(files),
+                                     [](const fs::directory_entry& entry) { return entry.path().extension() == ".sql"; });
     findings.ok("migrate.dir", fmt::format("{}, {} files", directory.string(), count));
 }
 
-// --- stores ---------------------------------------------------------------------------------------------------------------------------
+// --- stores ------------------------------------------------------------
 
 // "15.18" -> 15; 0 when it is no number.
 int major_of(const std::string& version) {
@@ -97,7 +105,8 @@ void check_stores(const Healths& stores, Findings& findings) {
         }
         const ProbeResult& probe = *health.probe;
         const std::string detail = probe.product + " " + probe.version + (probe.role.empty() ? "" : ", " + probe.role);
-        const auto* limit = std::find_if(std::begin(oldest_supported), std::end(oldest_supported), [&](const Oldest& o) { return probe.product == o.product; });
+        const auto* limit = std::find_if(std::begin(oldest_supported), std::end(oldest_supported),
+                                         [&](const Oldest& o) { return probe.product == o.product; });
         if (limit != std::end(oldest_supported) && major_of(probe.version) < limit->major) {
             findings.warn(check, detail, fmt::format("ysdb is tested with {} {} and later", limit->product, limit->major));
         } else {
@@ -124,35 +133,47 @@ SqlStore* postgres(Context& context, const std::string& name) {
 void check_migrate(Context& context, const Healths& stores, Findings& findings) {
     const std::string& name = context.config.migrate.store;
     if (!context.config.stores.contains(name)) {
-        findings.warn("migrate.store", "no store named '" + name + "' is configured", "set migrate.store to the store that keeps the history");
+        findings.warn("migrate.store", "no store named '" + name + "' is configured",
+                      "set migrate.store to the store that keeps the history");
         return;
     }
     if (!answers(stores, name)) return findings.skip("migrate.store", name + " does not answer");
     examine("migrate.store", findings, [&] {
         SqlStore* sql = postgres(context, name);
         if (sql == nullptr) return findings.ok("migrate.store", name);
-        const SqlResult result = sql->query("SELECT has_database_privilege(current_database(), 'CREATE'), current_user, current_database()", context.deadline());
+        const SqlResult result = sql->query(
+            "SELECT has_database_privilege(current_database(), 'CREATE'), current_user, current_database()", context.deadline());
         const SqlRow row = result.row(0);
-        if (row.truth(0)) findings.ok("migrate.store", name + ": " + row.text(1) + " may create schemas in " + row.text(2));
-        else findings.fail("migrate.store", name + ": " + row.text(1) + " may not create schemas in " + row.text(2),
-                           "as its owner: GRANT CREATE ON DATABASE \"" + row.text(2) + "\" TO \"" + row.text(1) + "\"");
+        if (row.truth(0))
+            findings.ok("migrate.store", name + ": " + row.text(1) + " may create schemas in " + row.text(2));
+        else
+            findings.fail("migrate.store", name + ": " + row.text(1) + " may not create schemas in " + row.text(2),
+                          "as its owner: GRANT CREATE ON DATABASE \"" + row.text(2) + "\" TO \"" + row.text(1) + "\"");
     });
 }
 
 void check_wal_capture(Context& context, const SyncConfig& sync, SqlStore& sql, Findings& findings) {
     const std::string check = "sync." + sync.name;
     const SqlResult result = sql.query(
-        "SELECT current_setting('wal_level'), current_setting('max_replication_slots')::int - (SELECT count(*) FROM pg_replication_slots), "
+        "SELECT current_setting('wal_level'), current_setting('max_replication_slots')::int - (SELECT count(*) FROM "
+        "pg_replication_slots), "
         "rolreplication OR rolsuper, rolname FROM pg_roles WHERE rolname = current_user",
         context.deadline());
     const SqlRow row = result.row(0);
-    if (row.text(0) == "logical") findings.ok(check + ".wal_level", "logical");
-    else findings.fail(check + ".wal_level", "wal_level is " + row.text(0) + "; capture = \"wal\" needs logical",
-                       "ALTER SYSTEM SET wal_level = logical, restart PostgreSQL; or capture = \"trigger\"");
-    if (row.integer(1) > 0) findings.ok(check + ".slots", fmt::format("{} replication slots free", row.integer(1)));
-    else findings.warn(check + ".slots", "no replication slot is free", "raise max_replication_slots, or drop a slot that nobody reads");
-    if (row.truth(2)) findings.ok(check + ".role", row.text(3) + " may replicate");
-    else findings.fail(check + ".role", row.text(3) + " may not replicate", "ALTER ROLE \"" + row.text(3) + "\" REPLICATION");
+    if (row.text(0) == "logical")
+        findings.ok(check + ".wal_level", "logical");
+    else
+        findings.fail(check + ".wal_level", "wal_level is " + row.text(0) + "; capture = \"wal\" needs logical",
+                      "ALTER SYSTEM SET wal_level = logical, restart PostgreSQL; or capture = \"trigger\"");
+    if (row.integer(1) > 0)
+        findings.ok(check + ".slots", fmt::format("{} replication slots free", row.integer(1)));
+    else
+        findings.warn(check + ".slots", "no replication slot is free",
+                      "raise max_replication_slots, or drop a slot that nobody reads");
+    if (row.truth(2))
+        findings.ok(check + ".role", row.text(3) + " may replicate");
+    else
+        findings.fail(check + ".role", row.text(3) + " may not replicate", "ALTER ROLE \"" + row.text(3) + "\" REPLICATION");
 }
 
 void check_sync_tables(Context& context, const SyncConfig& sync, SqlStore& sql, Findings& findings) {
@@ -160,13 +181,19 @@ void check_sync_tables(Context& context, const SyncConfig& sync, SqlStore& sql, 
         const std::string check = "sync." + sync.name + "." + table;
         const std::optional<std::string> parameter[] = {table};
         const SqlResult result = sql.query(
-            "SELECT t, has_table_privilege(t, 'SELECT'), EXISTS (SELECT FROM pg_index WHERE indrelid = t AND indisprimary) FROM to_regclass($1) t",
+            "SELECT t, has_table_privilege(t, 'SELECT'), EXISTS (SELECT FROM pg_index WHERE indrelid = t AND indisprimary) FROM "
+            "to_regclass($1) t",
             parameter, context.deadline());
         const SqlRow row = result.row(0);
-        if (row.null(0)) findings.warn(check, "the table does not exist yet", "ysdb migrate up");
-        else if (!row.truth(1)) findings.fail(check, "the table may not be read", "GRANT SELECT ON " + table + " TO the role of ysdb");
-        else if (!row.truth(2)) findings.fail(check, "the table has no primary key", "changes of its rows cannot be told apart: ALTER TABLE ... ADD PRIMARY KEY");
-        else findings.ok(check, "readable, has a primary key");
+        if (row.null(0))
+            findings.warn(check, "the table does not exist yet", "ysdb migrate up");
+        else if (!row.truth(1))
+            findings.fail(check, "the table may not be read", "GRANT SELECT ON " + table + " TO the role of ysdb");
+        else if (!row.truth(2))
+            findings.fail(check, "the table has no primary key",
+                          "changes of its rows cannot be told apart: ALTER TABLE ... ADD PRIMARY KEY");
+        else
+            findings.ok(check, "readable, has a primary key");
     }
 }
 
@@ -180,7 +207,8 @@ void check_syncs(Context& context, const Healths& stores, Findings& findings) {
         examine(check, findings, [&] {
             SqlStore* sql = postgres(context, sync.from);
             if (sql == nullptr && sync.capture != "poll") {
-                return findings.fail(check, "capture = \"" + sync.capture + "\" needs PostgreSQL", "capture = \"poll\" reads a ClickHouse table or view");
+                return findings.fail(check, "capture = \"" + sync.capture + "\" needs PostgreSQL",
+                                     "capture = \"poll\" reads a ClickHouse table or view");
             }
             if (sql == nullptr) return findings.ok(check, "polls " + sync.from);
             if (sync.capture == "wal") check_wal_capture(context, sync, *sql, findings);
@@ -206,7 +234,8 @@ Report doctor_report(Context& context) {
     }
     Report report;
     report.checks = std::move(findings.checks);
-    const auto failed = std::count_if(report.checks.begin(), report.checks.end(), [](const Check& check) { return check.state == CheckState::fail; });
+    const auto failed = std::count_if(report.checks.begin(), report.checks.end(),
+                                      [](const Check& check) { return check.state == CheckState::fail; });
     report.code = failed > 0 ? Code::differences : Code::ok;
     if (failed == 0) report.next = "ysdb migrate status";
     return report;

@@ -53,17 +53,26 @@ Report status_report(Context& context) {
     const auto stores = probe_stores(context);
     Report report;
     Table& table = report.add_table("stores", "",
-                                    {{"store", Unit::none, ""}, {"reachable", Unit::none, ""}, {"product", Unit::none, ""}, {"version", Unit::none, ""},
-                                     {"role", Unit::none, ""}, {"lag_s", Unit::seconds, "lag"}, {"latency_s", Unit::seconds, "latency"},
-                                     {"url", Unit::none, ""}, {"detail", Unit::none, ""}, {"error", Unit::none, "", true}, {"hint", Unit::none, "", true}});
+                                    {{"store"},
+                                     {"reachable"},
+                                     {"product"},
+                                     {"version"},
+                                     {"role"},
+                                     {"lag_s", Unit::seconds, "lag"},
+                                     {"latency_s", Unit::seconds, "latency"},
+                                     {"url"},
+                                     {"detail"},
+                                     {"error", Unit::none, "", true},
+                                     {"hint", Unit::none, "", true}});
     for (const auto& [name, health] : stores) {
         if (health.probe) {
             const ProbeResult& probe = *health.probe;
-            table.rows.push_back({name, true, probe.product, probe.version, text_or_null(probe.role), probe.lag_s ? Value(*probe.lag_s) : Value(),
-                                  probe.latency_s, health.url, text_or_null(probe.detail), Value(), Value()});
+            table.rows.push_back({name, true, probe.product, probe.version, text_or_null(probe.role),
+                                  probe.lag_s ? Value(*probe.lag_s) : Value(), probe.latency_s, health.url,
+                                  text_or_null(probe.detail), Value(), Value()});
         } else {
-            table.rows.push_back({name, false, Value(), Value(), Value(), Value(), Value(), health.url, Value(), health.error->message(),
-                                  text_or_null(health.error->hint())});
+            table.rows.push_back({name, false, Value(), Value(), Value(), Value(), Value(), health.url, Value(),
+                                  health.error->message(), text_or_null(health.error->hint())});
             report.checks.push_back({name, CheckState::fail, health.error->message(), health.error->hint()});
         }
     }

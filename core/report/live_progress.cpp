@@ -81,7 +81,13 @@ public:
             sampled_at_ = now;
         }
         const std::uint64_t total = total_.load(std::memory_order_relaxed);
-        return {label_, unit_, done, total > 0 ? std::optional(total) : std::nullopt, std::chrono::duration<double>(now - began_).count(), rate_, note_};
+        return {label_,
+                unit_,
+                done,
+                total > 0 ? std::optional(total) : std::nullopt,
+                std::chrono::duration<double>(now - began_).count(),
+                rate_,
+                note_};
     }
 
 private:

@@ -11,6 +11,8 @@ public:
 };
 }  // namespace
 
-std::unique_ptr<ProgressTask> NoProgress::begin(std::string, ProgressUnit, std::optional<std::uint64_t>) { return std::make_unique<NoTask>(); }
+std::unique_ptr<ProgressTask> NoProgress::begin(std::string, ProgressUnit, std::optional<std::uint64_t>) {
+    return std::make_unique<NoTask>();
+}
 
 }  // namespace ysdb

@@ -40,7 +40,8 @@ std::string render_csv(const Report& report) {
     if (!out.empty()) return out;
     if (!report.checks.empty()) {
         out = line({"name", "state", "detail", "hint"});
-        for (const Check& check : report.checks) out += line({check.name, std::string(check_state_name(check.state)), check.detail, check.hint});
+        for (const Check& check : report.checks)
+            out += line({check.name, std::string(check_state_name(check.state)), check.detail, check.hint});
     } else if (!report.figures.empty()) {
         out = line({"name", "value"});
         for (const Figure& figure : report.figures) out += line({figure.name, plain_value(figure.value)});

@@ -31,12 +31,23 @@ std::string escaped(std::string_view text) {
     std::string out;
     for (const char c : text) {
         switch (c) {
-            case '&': out += "&amp;"; break;
-            case '<': out += "&lt;"; break;
-            case '>': out += "&gt;"; break;
-            case '"': out += "&quot;"; break;
-            case '\'': out += "&#39;"; break;
-            default: out += c;
+            case '&':
+                out += "&amp;";
+                break;
+            case '<':
+                out += "&lt;";
+                break;
+            case '>':
+                out += "&gt;";
+                break;
+            case '"':
+                out += "&quot;";
+                break;
+            case '\'':
+                out += "&#39;";
+                break;
+            default:
+                out += c;
         }
     }
     return out;
@@ -72,7 +83,8 @@ std::string table_html(const Table& whole) {
 std::string figures_html(const std::vector<Figure>& figures) {
     std::string out = "<dl class=\"figures\">\n";
     for (const Figure& figure : figures) {
-        out += "<div>" + element("dt", heading(figure.title, figure.name)) + element("dd", human_value(figure.value, figure.unit)) + "</div>\n";
+        out += "<div>" + element("dt", heading(figure.title, figure.name)) +
+               element("dd", human_value(figure.value, figure.unit)) + "</div>\n";
     }
     return out + "</dl>\n";
 }
@@ -93,9 +105,12 @@ std::string checks_html(const std::vector<Check>& checks) {
 std::string render_html(const Report& report) {
     const std::string title = report.title.empty() ? "ysdb" : report.title;
     std::string out =
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">" +
-        element("title", title) + "<style>" + std::string(style) + "</style></head>\n<body><main>\n" + element("h1", title) + "\n";
-    for (const std::string& warning : report.warnings) out += "<p>" + element("span", "warning:", "warn") + " " + escaped(warning) + "</p>\n";
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
+        "content=\"width=device-width,initial-scale=1\">" +
+        element("title", title) + "<style>" + std::string(style) + "</style></head>\n<body><main>\n" + element("h1", title) +
+        "\n";
+    for (const std::string& warning : report.warnings)
+        out += "<p>" + element("span", "warning:", "warn") + " " + escaped(warning) + "</p>\n";
     if (!report.figures.empty()) out += figures_html(report.figures);
     for (const Table& table : report.tables) out += table_html(table);
     if (!report.checks.empty()) out += checks_html(report.checks);

@@ -22,9 +22,12 @@ Json json_table(const Table& table) {
     Json result = table.keyed ? Json::object() : Json::array();
     for (const auto& row : table.rows) {
         Json object = Json::object();
-        for (std::size_t i = table.keyed ? 1 : 0; i < table.columns.size(); ++i) object[table.columns[i].name] = json_value(row[i]);
-        if (table.keyed) result[plain_value(row[0])] = std::move(object);
-        else result.push_back(std::move(object));
+        for (std::size_t i = table.keyed ? 1 : 0; i < table.columns.size(); ++i)
+            object[table.columns[i].name] = json_value(row[i]);
+        if (table.keyed)
+            result[plain_value(row[0])] = std::move(object);
+        else
+            result.push_back(std::move(object));
     }
     return result;
 }
@@ -58,7 +61,9 @@ std::string render_json(const Report& report) {
 }
 
 std::string render_json(const Error& error) {
-    Json body{{"code", std::string(code_name(error.code()))}, {"exit_code", static_cast<int>(error.code())}, {"message", error.message()},
+    Json body{{"code", std::string(code_name(error.code()))},
+              {"exit_code", static_cast<int>(error.code())},
+              {"message", error.message()},
               {"hint", error.hint()}};
     if (!error.server_code().empty()) body["server_code"] = error.server_code();
     if (error.retryable()) body["retryable"] = true;

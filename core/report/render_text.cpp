@@ -18,10 +18,14 @@ public:
     std::string dim(const std::string& text) const { return with("2", text); }
     std::string state(CheckState state, const std::string& text) const {
         switch (state) {
-            case CheckState::ok: return with("32", text);
-            case CheckState::warn: return with("33", text);
-            case CheckState::fail: return with("31;1", text);
-            case CheckState::skipped: return dim(text);
+            case CheckState::ok:
+                return with("32", text);
+            case CheckState::warn:
+                return with("33", text);
+            case CheckState::fail:
+                return with("31;1", text);
+            case CheckState::skipped:
+                return dim(text);
         }
         return text;
     }
@@ -67,14 +71,16 @@ Cells cells_of(const Table& table) {
     Cells cells;
     for (const auto& row : table.rows) {
         std::vector<std::string> line;
-        for (std::size_t i = 0; i < table.columns.size(); ++i) line.push_back(printable(human_value(row[i], table.columns[i].unit)));
+        for (std::size_t i = 0; i < table.columns.size(); ++i)
+            line.push_back(printable(human_value(row[i], table.columns[i].unit)));
         cells.push_back(std::move(line));
     }
     return cells;
 }
 
 // One table row, over as many lines as its longest wrapped cell needs.
-std::string lay_out(const std::vector<std::string>& cells, const std::vector<std::size_t>& widths, const std::vector<bool>& right) {
+std::string lay_out(const std::vector<std::string>& cells, const std::vector<std::size_t>& widths,
+                    const std::vector<bool>& right) {
     std::vector<std::vector<std::string>> wrapped;
     std::size_t height = 1;
     for (std::size_t i = 0; i < cells.size(); ++i) {
@@ -124,7 +130,8 @@ std::string figures_text(const std::vector<Figure>& figures, const TextStyle& st
     std::string out;
     for (const Figure& figure : figures) {
         const std::size_t indent = width + gap.size();
-        const auto lines = wrap(printable(human_value(figure.value, figure.unit)), style.width > indent + narrowest_column ? style.width - indent : 0);
+        const auto lines = wrap(printable(human_value(figure.value, figure.unit)),
+                                style.width > indent + narrowest_column ? style.width - indent : 0);
         out += pad_right(heading(figure.title, figure.name), indent) + lines[0] + "\n";
         for (std::size_t i = 1; i < lines.size(); ++i) out += std::string(indent, ' ') + lines[i] + "\n";
     }

@@ -36,10 +36,18 @@ struct Range {
     std::uint32_t first, last;
 };
 // Blocks of East Asian wide characters and emoji (Unicode's EastAsianWidth W and F, by block).
-constexpr std::array<Range, 9> wide{{{0x1100, 0x115f}, {0x2e80, 0xa4cf}, {0xac00, 0xd7a3}, {0xf900, 0xfaff}, {0xfe30, 0xfe6f},
-                                     {0xff00, 0xff60}, {0xffe0, 0xffe6}, {0x1f300, 0x1faff}, {0x20000, 0x3fffd}}};
+constexpr std::array<Range, 9> wide{{{0x1100, 0x115f},
+                                     {0x2e80, 0xa4cf},
+                                     {0xac00, 0xd7a3},
+                                     {0xf900, 0xfaff},
+                                     {0xfe30, 0xfe6f},
+                                     {0xff00, 0xff60},
+                                     {0xffe0, 0xffe6},
+                                     {0x1f300, 0x1faff},
+                                     {0x20000, 0x3fffd}}};
 // Combining marks, joiners, variation selectors.
-constexpr std::array<Range, 6> zero{{{0x0300, 0x036f}, {0x1ab0, 0x1aff}, {0x200b, 0x200f}, {0x20d0, 0x20ff}, {0xfe00, 0xfe0f}, {0xfe20, 0xfe2f}}};
+constexpr std::array<Range, 6> zero{
+    {{0x0300, 0x036f}, {0x1ab0, 0x1aff}, {0x200b, 0x200f}, {0x20d0, 0x20ff}, {0xfe00, 0xfe0f}, {0xfe20, 0xfe2f}}};
 
 template <std::size_t N>
 bool within(const std::array<Range, N>& ranges, std::uint32_t value) {

@@ -13,14 +13,22 @@ namespace {
 std::string human_number(double number, Unit unit) {
     if (!std::isfinite(number)) return fmt::format("{}", number);
     switch (unit) {
-        case Unit::count: return human_count(number);
-        case Unit::bytes: return human_bytes(number);
-        case Unit::seconds: return human_duration(number);
-        case Unit::rows_per_s: return human_count(number) + " rows/s";
-        case Unit::bytes_per_s: return human_bytes(number) + "/s";
-        case Unit::ratio: return fmt::format("{:.2f}x", number);
-        case Unit::percent: return fmt::format("{:.1f} %", number);
-        case Unit::none: break;
+        case Unit::count:
+            return human_count(number);
+        case Unit::bytes:
+            return human_bytes(number);
+        case Unit::seconds:
+            return human_duration(number);
+        case Unit::rows_per_s:
+            return human_count(number) + " rows/s";
+        case Unit::bytes_per_s:
+            return human_bytes(number) + "/s";
+        case Unit::ratio:
+            return fmt::format("{:.2f}x", number);
+        case Unit::percent:
+            return fmt::format("{:.1f} %", number);
+        case Unit::none:
+            break;
     }
     return fmt::format("{:.6g}", number);
 }
@@ -65,10 +73,14 @@ Table for_people(const Table& table) {
 
 std::string_view check_state_name(CheckState state) {
     switch (state) {
-        case CheckState::ok: return "ok";
-        case CheckState::warn: return "warn";
-        case CheckState::fail: return "fail";
-        case CheckState::skipped: return "skipped";
+        case CheckState::ok:
+            return "ok";
+        case CheckState::warn:
+            return "warn";
+        case CheckState::fail:
+            return "fail";
+        case CheckState::skipped:
+            return "skipped";
     }
     return "";
 }

@@ -16,8 +16,8 @@ std::string offered(const TempDir& directory, const std::string& words, int coun
     SpawnOptions options;
     const std::string binary_dir = std::filesystem::path(YSDB_BINARY).parent_path().string();
     options.argv = {"bash", "-c",
-                    "PATH=" + binary_dir + ":$PATH; source " YSDB_SOURCE_DIR "/completions/ysdb.bash; COMP_WORDS=(ysdb " + words + "); COMP_CWORD=" + std::to_string(count) +
-                        "; _ysdb; echo \"${COMPREPLY[*]}\""};
+                    "PATH=" + binary_dir + ":$PATH; source " YSDB_SOURCE_DIR "/completions/ysdb.bash; COMP_WORDS=(ysdb " + words +
+                        "); COMP_CWORD=" + std::to_string(count) + "; _ysdb; echo \"${COMPREPLY[*]}\""};
     options.cwd = directory.string();
     options.env = {{"XDG_CONFIG_HOME", directory.string() + "/none"}};
     return run_command(options, Deadline::after(Millis(30'000))).out;

@@ -16,7 +16,8 @@ TEST_CASE("each shipped schema gives a configuration without problems and its mi
         const TempDir directory;
         const std::string place = directory.string() + "/new/project";
         REQUIRE(run_ysdb({"init", place, "--schema", schema}).exit_code == 0);
-        const CommandResult check = run_ysdb({"config", "check", "--output", "csv"}, {{"XDG_CONFIG_HOME", directory.string()}}, place);
+        const CommandResult check =
+            run_ysdb({"config", "check", "--output", "csv"}, {{"XDG_CONFIG_HOME", directory.string()}}, place);
         INFO(schema << "\n" << check.out);
         CHECK(check.out.find("\nproblem,") == std::string::npos);
         const bool migrations = !fs::is_empty(fs::path(place) / "migrations");

@@ -13,7 +13,8 @@ using test::TempDir;
 namespace {
 
 // In an empty directory, with no configuration of the machine's own in the way.
-CommandResult run(const TempDir& directory, std::vector<std::string> arguments, std::map<std::string, std::string> environment = {}) {
+CommandResult run(const TempDir& directory, std::vector<std::string> arguments,
+                  std::map<std::string, std::string> environment = {}) {
     environment["XDG_CONFIG_HOME"] = directory.string() + "/none";
     return run_ysdb(std::move(arguments), std::move(environment), directory.string());
 }
@@ -25,7 +26,9 @@ bool contains(const std::string& text, const std::string& part) { return text.fi
 TEST_CASE("an unknown command, verb or flag exits 2 with the nearest name on stderr and nothing on stdout") {
     const TempDir directory;
     const std::vector<std::pair<std::vector<std::string>, std::string>> cases{
-        {{"sttus"}, "did you mean 'status'?"}, {{"config", "shwo"}, "did you mean 'show'?"}, {{"status", "--qiet"}, "did you mean '--quiet'?"},
+        {{"sttus"}, "did you mean 'status'?"},
+        {{"config", "shwo"}, "did you mean 'show'?"},
+        {{"status", "--qiet"}, "did you mean '--quiet'?"},
         {{"status", "--output", "jsno"}, "did you mean 'json'?"}};
     for (const auto& [arguments, suggestion] : cases) {
         const CommandResult result = run(directory, arguments);
@@ -94,7 +97,8 @@ TEST_CASE("no store at all exits 3 and says how to begin") {
 
 TEST_CASE("with --output json an error is an object on stdout, wherever the flag stands") {
     const TempDir directory;
-    for (const std::vector<std::string>& arguments : {std::vector<std::string>{"--output", "json", "nonsense"}, {"status", "--nonsense", "--output=json"}}) {
+    for (const std::vector<std::string>& arguments :
+         {std::vector<std::string>{"--output", "json", "nonsense"}, {"status", "--nonsense", "--output=json"}}) {
         const CommandResult result = run(directory, arguments);
         CHECK(result.exit_code == 2);
         const auto json = nlohmann::json::parse(result.out);
@@ -110,7 +114,9 @@ TEST_CASE("with --output json an error is an object on stdout, wherever the flag
 TEST_CASE("global flags work in any place") {
     const TempDir directory;
     for (const std::vector<std::string>& arguments :
-         {std::vector<std::string>{"--timeout", "7s", "config", "show", "--output", "csv"}, {"config", "--output", "csv", "show", "--timeout=7s"}, {"config", "show", "--output=csv", "--timeout", "7s"}}) {
+         {std::vector<std::string>{"--timeout", "7s", "config", "show", "--output", "csv"},
+          {"config", "--output", "csv", "show", "--timeout=7s"},
+          {"config", "show", "--output=csv", "--timeout", "7s"}}) {
         const CommandResult result = run(directory, arguments);
         CHECK(result.exit_code == 0);
         CHECK(contains(result.out, "run.timeout,7s,--timeout\n"));

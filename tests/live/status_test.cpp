@@ -39,7 +39,8 @@ private:
     int port_ = 0;
 };
 
-CommandResult run(const TempDir& directory, std::vector<std::string> arguments, std::map<std::string, std::string> environment = {}) {
+CommandResult run(const TempDir& directory, std::vector<std::string> arguments,
+                  std::map<std::string, std::string> environment = {}) {
     environment["XDG_CONFIG_HOME"] = directory.string() + "/none";
     return run_ysdb(std::move(arguments), std::move(environment), directory.string());
 }
@@ -55,7 +56,8 @@ std::string with_password(const std::string& url, const std::string& password) {
 
 TEST_CASE("status shows a reachable store with product, version, role and latency") {
     const TempDir directory;
-    const CommandResult result = run(directory, {"status", "--output", "json"}, {{"YSDB_STORES_MAIN_URL", store_config("main").url}});
+    const CommandResult result =
+        run(directory, {"status", "--output", "json"}, {{"YSDB_STORES_MAIN_URL", store_config("main").url}});
     REQUIRE(result.exit_code == 0);
     const auto store = nlohmann::json::parse(result.out)["stores"][0];
     CHECK(store["store"] == "main");
@@ -68,7 +70,8 @@ TEST_CASE("status shows a reachable store with product, version, role and latenc
 
 TEST_CASE("a wrong password exits 4, names the store and the next step, and does not repeat the password") {
     const TempDir directory;
-    const CommandResult result = run(directory, {"status"}, {{"YSDB_STORES_MAIN_URL", with_password(store_config("main").url, "hunter2")}});
+    const CommandResult result =
+        run(directory, {"status"}, {{"YSDB_STORES_MAIN_URL", with_password(store_config("main").url, "hunter2")}});
     INFO(result.out);
     CHECK(result.exit_code == 4);
     CHECK(result.out.find("fail  main") != std::string::npos);
@@ -79,7 +82,8 @@ TEST_CASE("a wrong password exits 4, names the store and the next step, and does
 TEST_CASE("one dead store among living ones exits 1, none alive exits 4") {
     const TempDir directory;
     const std::string dead = "postgres://app@127.0.0.1:1/x";
-    CHECK(run(directory, {"status"}, {{"YSDB_STORES_MAIN_URL", store_config("main").url}, {"YSDB_STORES_DEAD_URL", dead}}).exit_code == 1);
+    CHECK(run(directory, {"status"}, {{"YSDB_STORES_MAIN_URL", store_config("main").url}, {"YSDB_STORES_DEAD_URL", dead}})
+              .exit_code == 1);
     CHECK(run(directory, {"status"}, {{"YSDB_STORES_DEAD_URL", dead}}).exit_code == 4);
 }
 
@@ -87,10 +91,10 @@ TEST_CASE("hosts that accept and never answer end within --timeout, all of them 
     const TempDir directory;
     const SilentHost host;
     const auto before = SteadyClock::now();
-    const CommandResult result =
-        run(directory, {"status", "--timeout", "1s", "--output", "json"},
-            {{"YSDB_STORES_A_URL", "postgres://app@" + host.text() + "/x"}, {"YSDB_STORES_B_URL", "redis://" + host.text() + "/0"},
-             {"YSDB_STORES_C_URL", "clickhouse://" + host.text() + "/x"}});
+    const CommandResult result = run(directory, {"status", "--timeout", "1s", "--output", "json"},
+                                     {{"YSDB_STORES_A_URL", "postgres://app@" + host.text() + "/x"},
+                                      {"YSDB_STORES_B_URL", "redis://" + host.text() + "/0"},
+                                      {"YSDB_STORES_C_URL", "clickhouse://" + host.text() + "/x"}});
     const double took = std::chrono::duration<double>(SteadyClock::now() - before).count();
     INFO(result.out);
     CHECK(result.exit_code == 4);
@@ -105,13 +109,16 @@ TEST_CASE("hosts that accept and never answer end within --timeout, all of them 
 TEST_CASE("doctor finds a sync's tables: missing, without primary key, good") {
     const TestDatabase database;
     const auto session = open_store(database.config())->sql()->open_session("test", Deadline::after(Millis(20'000)));
-    for (const char* sql : {"CREATE TABLE public.good (id int PRIMARY KEY)", "CREATE TABLE public.keyless (id int)"}) session->query(sql, Deadline::after(Millis(20'000)));
+    for (const char* sql : {"CREATE TABLE public.good (id int PRIMARY KEY)", "CREATE TABLE public.keyless (id int)"})
+        session->query(sql, Deadline::after(Millis(20'000)));
     const TempDir directory;
     directory.write("ysdb.toml",
-                    "[[sync]]\nname = \"s\"\ntables = [\"public.good\", \"public.keyless\", \"public.absent\"]\n[[sync.to]]\nstore = \"other\"\n");
+                    "[[sync]]\nname = \"s\"\ntables = [\"public.good\", \"public.keyless\", "
+                    "\"public.absent\"]\n[[sync.to]]\nstore = \"other\"\n");
     directory.write("migrations/1_a.sql", "");
-    const CommandResult result = run(directory, {"doctor", "--output", "json", "--timeout", "5s"},
-                                     {{"YSDB_STORES_MAIN_URL", database.config().url}, {"YSDB_STORES_OTHER_URL", database.config().url}});
+    const CommandResult result =
+        run(directory, {"doctor", "--output", "json", "--timeout", "5s"},
+            {{"YSDB_STORES_MAIN_URL", database.config().url}, {"YSDB_STORES_OTHER_URL", database.config().url}});
     CHECK(result.exit_code == 1);
     std::map<std::string, std::string> states;
     const auto json = nlohmann::json::parse(result.out);

@@ -61,8 +61,10 @@ using Words = std::vector<std::string>;
 }  // namespace
 
 TEST_CASE("global flags stand before, between or after the command") {
-    for (const Words& words : {Words{"--timeout", "5s", "--output=json", "migrate", "up", "--to", "3"}, Words{"migrate", "--timeout=5s", "up", "--output", "json", "--to=3"},
-                               Words{"migrate", "up", "--to", "3", "--output", "json", "--timeout", "5s"}, Words{"migrate", "--to", "3", "--output", "json", "--timeout", "5s", "up"}}) {
+    for (const Words& words : {Words{"--timeout", "5s", "--output=json", "migrate", "up", "--to", "3"},
+                               Words{"migrate", "--timeout=5s", "up", "--output", "json", "--to=3"},
+                               Words{"migrate", "up", "--to", "3", "--output", "json", "--timeout", "5s"},
+                               Words{"migrate", "--to", "3", "--output", "json", "--timeout", "5s", "up"}}) {
         const CommandLine line = parse(words);
         CHECK(command_name(line.path) == "ysdb migrate up");
         CHECK(line.globals.output == OutputFormat::json);
@@ -182,7 +184,8 @@ TEST_CASE("every command of ysdb has a summary, either verbs or a function, and 
             CHECK(flag.name.starts_with("--"));
             CHECK(!flag.help.empty());
             CHECK(!flag.help.ends_with("."));
-            CHECK((flag.choices.empty() || flag.fallback.empty() || std::count(flag.choices.begin(), flag.choices.end(), flag.fallback) == 1));
+            CHECK((flag.choices.empty() || flag.fallback.empty() ||
+                   std::count(flag.choices.begin(), flag.choices.end(), flag.fallback) == 1));
             for (const FlagSpec& global : global_flags()) CHECK(global.name != flag.name);
         }
         for (const CommandSpec& verb : command.verbs) check(verb);

@@ -13,7 +13,8 @@ using test::TempDir;
 namespace {
 
 // A configuration from one directory, with no files elsewhere.
-Config load(const TempDir& directory, std::map<std::string, std::string> environment = {}, std::map<std::string, FlagValue> flags = {}) {
+Config load(const TempDir& directory, std::map<std::string, std::string> environment = {},
+            std::map<std::string, FlagValue> flags = {}) {
     ConfigSources sources;
     sources.environment = std::move(environment);
     sources.flags = std::move(flags);
@@ -29,7 +30,8 @@ Config load_text(const std::string& toml, std::map<std::string, std::string> env
 }
 
 ConfigValue value_of(const Config& config, const std::string& name) {
-    const auto found = std::find_if(config.values.begin(), config.values.end(), [&](const ConfigValue& value) { return value.name == name; });
+    const auto found =
+        std::find_if(config.values.begin(), config.values.end(), [&](const ConfigValue& value) { return value.name == name; });
     REQUIRE_MESSAGE(found != config.values.end(), name);
     return *found;
 }
@@ -106,7 +108,9 @@ TEST_CASE("a store's keys merge across layers") {
 
 TEST_CASE("a file with partitions or syncs replaces those of the files before it") {
     const TempDir directory;
-    directory.write("etc/ysdb.toml", two_stores + "[[partition]]\ntable = \"main.a\"\nevery = \"day\"\n[[partition]]\ntable = \"main.b\"\nevery = \"day\"\n");
+    directory.write(
+        "etc/ysdb.toml",
+        two_stores + "[[partition]]\ntable = \"main.a\"\nevery = \"day\"\n[[partition]]\ntable = \"main.b\"\nevery = \"day\"\n");
     directory.write("ysdb.toml", "[[partition]]\ntable = \"main.c\"\nevery = \"month\"\n");
     const Config config = load(directory);
     REQUIRE(config.partitions.size() == 1);
@@ -114,7 +118,8 @@ TEST_CASE("a file with partitions or syncs replaces those of the files before it
 }
 
 TEST_CASE("a variable with a URL creates a store; the longest known key ends its name") {
-    const Config config = load(TempDir(), {{"YSDB_STORES_SIDE_CACHE_URL", "redis://h/0"}, {"YSDB_STORES_SIDE_CACHE_POOL_MAX", "3"}});
+    const Config config =
+        load(TempDir(), {{"YSDB_STORES_SIDE_CACHE_URL", "redis://h/0"}, {"YSDB_STORES_SIDE_CACHE_POOL_MAX", "3"}});
     REQUIRE(config.problems.empty());
     REQUIRE(config.stores.size() == 1);
     CHECK(config.stores.at("side_cache").pool.max == 3);
@@ -123,7 +128,9 @@ TEST_CASE("a variable with a URL creates a store; the longest known key ends its
 }
 
 TEST_CASE("variables that set nothing warn and are ignored") {
-    const Config config = load(TempDir(), {{"YSDB_RUN_TIMEOT", "1s"}, {"YSDB_STORES_X_POOL_MAX", "1"}, {"YSDB_STORES_X_COLOUR", "1"}, {"YSDB_FAULT", "a.b"}});
+    const Config config =
+        load(TempDir(),
+             {{"YSDB_RUN_TIMEOT", "1s"}, {"YSDB_STORES_X_POOL_MAX", "1"}, {"YSDB_STORES_X_COLOUR", "1"}, {"YSDB_FAULT", "a.b"}});
     CHECK(config.problems.empty());
     REQUIRE(config.warnings.size() == 3);
     CHECK(contains(config.warnings[0] + config.warnings[1] + config.warnings[2], "did you mean 'YSDB_RUN_TIMEOUT'?"));
@@ -141,11 +148,23 @@ TEST_CASE("no two stores can share a variable: no store key ends in another one"
 }
 
 TEST_CASE("without a configured store, the variables people already have are taken") {
-    const Config config = load(TempDir(), {{"POSTGRES_HOST", "db"}, {"POSTGRES_PORT", "6543"}, {"POSTGRES_DB", "yield"}, {"POSTGRES_USER", "app"},
-                                           {"POSTGRES_PASSWORD", "s3cret"}, {"POSTGRES_POOL_MAX", "7"}, {"CLICKHOUSE_HOST", "ch"},
-                                           {"CLICKHOUSE_DB", "an"}, {"CLICKHOUSE_USER", "default"}, {"DRAGONFLY_HOST", "fly"},
-                                           {"KAFKA_BROKERS", "k1:9092,k2:9092"}, {"WEAVIATE_SCHEME", "https"}, {"WEAVIATE_HOST", "w"},
-                                           {"ARANGO_URL", "http://localhost:8529"}, {"ARANGO_DB", "g"}, {"ARANGO_USER", "root"}, {"QUESTDB_HOST", "q"}});
+    const Config config = load(TempDir(), {{"POSTGRES_HOST", "db"},
+                                           {"POSTGRES_PORT", "6543"},
+                                           {"POSTGRES_DB", "yield"},
+                                           {"POSTGRES_USER", "app"},
+                                           {"POSTGRES_PASSWORD", "s3cret"},
+                                           {"POSTGRES_POOL_MAX", "7"},
+                                           {"CLICKHOUSE_HOST", "ch"},
+                                           {"CLICKHOUSE_DB", "an"},
+                                           {"CLICKHOUSE_USER", "default"},
+                                           {"DRAGONFLY_HOST", "fly"},
+                                           {"KAFKA_BROKERS", "k1:9092,k2:9092"},
+                                           {"WEAVIATE_SCHEME", "https"},
+                                           {"WEAVIATE_HOST", "w"},
+                                           {"ARANGO_URL", "http://localhost:8529"},
+                                           {"ARANGO_DB", "g"},
+                                           {"ARANGO_USER", "root"},
+                                           {"QUESTDB_HOST", "q"}});
     REQUIRE(problems_of(config) == "");
     CHECK(config.stores.at("main").url == "postgres://app@db:6543/yield");
     CHECK(config.stores.at("main").password.reveal() == "s3cret");
@@ -161,7 +180,8 @@ TEST_CASE("without a configured store, the variables people already have are tak
 
 TEST_CASE("libpq's variables name a store, too: a host, a socket, a service") {
     CHECK(load(TempDir(), {{"PGHOST", "db"}, {"PGUSER", "app"}}).stores.at("main").url == "postgres://app@db:5432/");
-    CHECK(load(TempDir(), {{"PGHOST", "/run/postgresql"}, {"PGDATABASE", "y"}}).stores.at("main").url == "postgres:///y?host=%2Frun%2Fpostgresql&port=5432");
+    CHECK(load(TempDir(), {{"PGHOST", "/run/postgresql"}, {"PGDATABASE", "y"}}).stores.at("main").url ==
+          "postgres:///y?host=%2Frun%2Fpostgresql&port=5432");
     CHECK(load(TempDir(), {{"PGSERVICE", "prod"}}).stores.at("main").url == "postgres:///?service=prod");
 }
 
@@ -180,7 +200,8 @@ TEST_CASE("passwords leave the URL, and the most important layer that says one w
     directory.write("ysdb.toml", "[stores.main]\nurl = \"postgres://app:url@h/db\"\npassword_file = \"secret\"\n");
     CHECK(load(directory).stores.at("main").password.reveal() == "from file");
     CHECK(load(directory, {{"YSDB_STORES_MAIN_PASSWORD", "env"}}).stores.at("main").password.reveal() == "env");
-    CHECK(load(directory, {{"YSDB_STORES_MAIN_URL", "postgres://app:newest@h/db"}}).stores.at("main").password.reveal() == "newest");
+    CHECK(load(directory, {{"YSDB_STORES_MAIN_URL", "postgres://app:newest@h/db"}}).stores.at("main").password.reveal() ==
+          "newest");
 }
 
 TEST_CASE("a password file is relative to the file that names it, and has to be readable") {
@@ -194,9 +215,10 @@ TEST_CASE("a password file is relative to the file that names it, and has to be 
 }
 
 TEST_CASE("no secret is in values, problems or warnings") {
-    const Config config = load_text("[stores.main]\nurl = \"postgres://app:hunter2@h/db\"\nurll = \"postgres://app:hunter2@h/db\"\n"
-                                    "[stores.b]\nurl = \"redis://:hun/ter2@h/0\"\npool = { max = \"hunter2\" }\n",
-                                    {{"YSDB_STORES_MAIN_PASSWORD", "hunter2"}, {"YSDB_HUNTER", "hunter2"}});
+    const Config config = load_text(
+        "[stores.main]\nurl = \"postgres://app:hunter2@h/db\"\nurll = \"postgres://app:hunter2@h/db\"\n"
+        "[stores.b]\nurl = \"redis://:hun/ter2@h/0\"\npool = { max = \"hunter2\" }\n",
+        {{"YSDB_STORES_MAIN_PASSWORD", "hunter2"}, {"YSDB_HUNTER", "hunter2"}});
     std::string everything = problems_of(config);
     for (const ConfigValue& value : config.values) everything += value.name + value.value + value.layer;
     for (const std::string& warning : config.warnings) everything += warning;
@@ -209,19 +231,22 @@ TEST_CASE("an unknown key is named with its line and the nearest known one") {
     CHECK(problems_of(load_text("[stores.main]\nurll = \"x\"\nurl = \"postgres://h/d\"\n")) ==
           "ysdb.toml:2: unknown key 'stores.main.urll'; did you mean 'url'?\n");
     CHECK(contains(problems_of(load_text("[migrat]\ndir = \"x\"\n")), "unknown key 'migrat'; did you mean 'migrate'?"));
-    CHECK(contains(problems_of(load_text("[stores.main]\nurl = \"postgres://h/d\"\npool = { mx = 3 }\n")), "unknown key 'stores.main.pool.mx'; did you mean 'max'?"));
+    CHECK(contains(problems_of(load_text("[stores.main]\nurl = \"postgres://h/d\"\npool = { mx = 3 }\n")),
+                   "unknown key 'stores.main.pool.mx'; did you mean 'max'?"));
     CHECK(contains(problems_of(load_text("migrate = \"x\"\n")), "'migrate' is a section, not a value"));
     CHECK(contains(problems_of(load_text("[migrate.dirs]\n")), "unknown key 'migrate.dirs'; did you mean 'dir'?"));
     CHECK(contains(problems_of(load_text("[stores.Main]\nurl = \"x\"\n")), "'Main' is no name for a store"));
 }
 
 TEST_CASE("values of the wrong kind are refused and the default stays") {
-    const Config config = load_text(two_stores + "[stores.main.pool]\nmax = \"many\"\nidle = 5\n[run]\ntimeout = \"soon\"\n[log]\nformat = \"jsn\"\n");
+    const Config config = load_text(
+        two_stores + "[stores.main.pool]\nmax = \"many\"\nidle = 5\n[run]\ntimeout = \"soon\"\n[log]\nformat = \"jsn\"\n");
     CHECK(config.problems.size() == 4);
     CHECK(contains(problems_of(config), "log.format cannot be 'jsn'; did you mean 'json'?"));
     CHECK(config.stores.at("main").pool.max == 20);
     CHECK(config.run.timeout == Millis(30'000));
-    CHECK(contains(problems_of(load_text("[stores.main]\nurl = \"postgres://h/d\"\npool = { min = 5, max = 2 }\n")), "do not fit"));
+    CHECK(
+        contains(problems_of(load_text("[stores.main]\nurl = \"postgres://h/d\"\npool = { min = 5, max = 2 }\n")), "do not fit"));
     CHECK(contains(problems_of(load_text("[stores.main]\npool = { max = 2 }\n")), "ysdb.toml:2: store 'main' has no url"));
     CHECK(contains(problems_of(load_text("[stores.main]\n")), "store 'main' has no url"));
 }
@@ -234,23 +259,29 @@ TEST_CASE("a file that is not TOML is named with the place, without its text") {
 
 TEST_CASE("partitions are checked: table, period, keep with archive") {
     const auto problem = [](const std::string& body) { return problems_of(load_text(two_stores + "[[partition]]\n" + body)); };
-    CHECK(problem("table = \"main.public.t\"\nevery = \"7 days\"\nkeep = \"24 months\"\narchive = \"analytics.t_archive\"\n") == "");
+    CHECK(problem("table = \"main.public.t\"\nevery = \"7 days\"\nkeep = \"24 months\"\narchive = \"analytics.t_archive\"\n") ==
+          "");
     CHECK(problem("table = \"main.public.\\\"a.b\\\"\"\nevery = 1000000\narchive = \"file:///var/a\"\n") == "");
     CHECK(contains(problem("every = \"day\"\n"), "partition: table is missing"));
     CHECK(contains(problem("table = \"main.t\"\n"), "every is missing"));
     CHECK(contains(problem("table = \"t\"\nevery = \"day\"\n"), "not a table's name"));
-    CHECK(contains(problem("table = \"mian.t\"\nevery = \"day\"\n"), "no store named 'mian' is configured; did you mean 'main'?"));
+    CHECK(
+        contains(problem("table = \"mian.t\"\nevery = \"day\"\n"), "no store named 'mian' is configured; did you mean 'main'?"));
     CHECK(contains(problem("table = \"main.t\"\nevery = \"fortnight\"\n"), "every cannot be 'fortnight'"));
     CHECK(contains(problem("table = \"main.t\"\nevery = \"day\"\nkeep = \"long\"\n"), "keep cannot be 'long'"));
-    CHECK(contains(problem("table = \"main.t\"\nevery = \"day\"\nkeep = \"2 days\"\n"), "keep without archive would delete for good"));
+    CHECK(contains(problem("table = \"main.t\"\nevery = \"day\"\nkeep = \"2 days\"\n"),
+                   "keep without archive would delete for good"));
     CHECK(contains(problem("table = \"main.t\"\nevery = \"day\"\narchive = \"ftp://x\"\n"), "archive cannot be 'ftp://x'"));
 }
 
 TEST_CASE("syncs are checked: names, stores, tables, targets") {
-    const auto problem = [](const std::string& sync, const std::string& to) { return problems_of(load_text(two_stores + "[[sync]]\n" + sync + "[[sync.to]]\n" + to)); };
+    const auto problem = [](const std::string& sync, const std::string& to) {
+        return problems_of(load_text(two_stores + "[[sync]]\n" + sync + "[[sync.to]]\n" + to));
+    };
     const std::string good = "name = \"y\"\nfrom = \"main\"\ntables = [\"public.t\"]\n";
     CHECK(problem(good, "store = \"analytics\"\nttl = \"5m\"\nkey = \"a:{id}:{b}\"\ntopic = \"a.b-c\"\n") == "");
-    CHECK(contains(problem(good + "capture = \"wall\"\n", "store = \"analytics\"\n"), "capture cannot be 'wall'; did you mean 'wal'?"));
+    CHECK(contains(problem(good + "capture = \"wall\"\n", "store = \"analytics\"\n"),
+                   "capture cannot be 'wall'; did you mean 'wal'?"));
     CHECK(contains(problem(good, "store = \"analytic\"\n"), "did you mean 'analytics'?"));
     CHECK(contains(problem(good, "store = \"main\"\n"), "both source and target"));
     CHECK(contains(problem(good, "store = \"analytics\"\ntable = \"public.x\"\n"), "'public.x' is not among its tables"));

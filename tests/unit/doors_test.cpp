@@ -15,7 +15,7 @@ using namespace ysdb;
 namespace {
 
 struct Source {
-    std::string path;                    // "core/store/open.cpp"
+    std::string path;  // "core/store/open.cpp"
     bool header = false;
     std::string text;
     std::vector<std::string> includes;
@@ -51,7 +51,8 @@ std::string offenders(const std::vector<Source>& sources, Bad bad) {
 }
 
 bool vendor_header(const std::string& include) {
-    for (const char* prefix : {"CLI/", "toml++/", "nlohmann/", "spdlog/", "pqxx/", "libpq", "hiredis", "librdkafka/", "curl/", "microhttpd", "openssl/", "zstd", "xxhash", "sqlite3"}) {
+    for (const char* prefix : {"CLI/", "toml++/", "nlohmann/", "spdlog/", "pqxx/", "libpq", "hiredis", "librdkafka/", "curl/",
+                               "microhttpd", "openssl/", "zstd", "xxhash", "sqlite3"}) {
         if (include.starts_with(prefix)) return true;
     }
     return false;
@@ -65,22 +66,30 @@ std::string without_comments_and_texts(const std::string& text) {
 }  // namespace
 
 TEST_CASE("core knows neither the command line nor its parser") {
-    CHECK(offenders(sources_below("core"), [](const Source&, const std::string& include) { return include.starts_with("cmd/") || include.starts_with("CLI/"); }) == "");
+    CHECK(offenders(sources_below("core"), [](const Source&, const std::string& include) {
+              return include.starts_with("cmd/") || include.starts_with("CLI/");
+          }) == "");
 }
 
 TEST_CASE("the flag parser is included by cmd/cli.cpp alone") {
-    CHECK(offenders(sources_below("cmd"), [](const Source& source, const std::string& include) { return include.starts_with("CLI/") && source.path != "cmd/cli.cpp"; }) == "");
+    CHECK(offenders(sources_below("cmd"), [](const Source& source, const std::string& include) {
+              return include.starts_with("CLI/") && source.path != "cmd/cli.cpp";
+          }) == "");
 }
 
 TEST_CASE("vendor headers stay out of our headers") {
     for (const char* folder : {"core", "cmd"}) {
-        CHECK(offenders(sources_below(folder), [](const Source& source, const std::string& include) { return source.header && vendor_header(include); }) == "");
+        CHECK(offenders(sources_below(folder), [](const Source& source, const std::string& include) {
+                  return source.header && vendor_header(include);
+              }) == "");
     }
 }
 
 TEST_CASE("the slowest headers are each paid for in few places") {
     const std::set<std::string> allowed{"core/config/toml_file.cpp", "core/lab/pins.cpp"};
-    CHECK(offenders(sources_below("core"), [&](const Source& source, const std::string& include) { return include.starts_with("toml++/") && !allowed.contains(source.path); }) == "");
+    CHECK(offenders(sources_below("core"), [&](const Source& source, const std::string& include) {
+              return include.starts_with("toml++/") && !allowed.contains(source.path);
+          }) == "");
 }
 
 TEST_CASE("a driver knows no job") {
@@ -94,7 +103,9 @@ TEST_CASE("a driver knows no job") {
 }
 
 TEST_CASE("the base and the values know nothing above them") {
-    CHECK(offenders(sources_below("core/base"), [](const Source&, const std::string& include) { return include.starts_with("core/") && !include.starts_with("core/base/"); }) == "");
+    CHECK(offenders(sources_below("core/base"), [](const Source&, const std::string& include) {
+              return include.starts_with("core/") && !include.starts_with("core/base/");
+          }) == "");
     CHECK(offenders(sources_below("core/value"), [](const Source&, const std::string& include) {
               return include.starts_with("core/") && !include.starts_with("core/base/") && !include.starts_with("core/value/");
           }) == "");
@@ -104,11 +115,13 @@ TEST_CASE("the base and the values know nothing above them") {
 }
 
 TEST_CASE("core does not print, exit or read the environment") {
-    // With reasons: a library that cannot be loaded has no caller to tell; a child inherits the environment; the engine's own threads
-    // do not survive an ordinary exit.
-    const std::set<std::string> allowed{"core/base/lazy_library.cpp: _exit(", "core/base/process.cpp: environ", "core/store/clickhouse/engine.cpp: _exit(",
+    // With reasons: a library that cannot be loaded has no caller to tell; a child inherits the environment; the engine's own
+    // threads do not survive an ordinary exit.
+    const std::set<std::string> allowed{"core/base/lazy_library.cpp: _exit(", "core/base/process.cpp: environ",
+                                        "core/store/clickhouse/engine.cpp: _exit(",
                                         "core/store/clickhouse/engine.cpp: std::cout"};
-    static const std::regex forbidden(R"re(std::c(?:out|err|log)\b|\bv?f?printf\s*\(|\bputs\s*\(|fmt::print\b|\bgetenv\s*\(|\benviron\b|\b(?:std::)?_?[eE]xit\s*\()re");
+    static const std::regex forbidden(
+        R"re(std::c(?:out|err|log)\b|\bv?f?printf\s*\(|\bputs\s*\(|fmt::print\b|\bgetenv\s*\(|\benviron\b|\b(?:std::)?_?[eE]xit\s*\()re");
     std::string found;
     for (const Source& source : sources_below("core")) {
         const std::string code = without_comments_and_texts(source.text);

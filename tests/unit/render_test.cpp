@@ -16,7 +16,9 @@ Report example() {
     report.title = "copied";
     report.add_figure("rows_copied", std::int64_t{1'234'567}, Unit::count);
     report.add_figure("took_s", 12.44, Unit::seconds, "took");
-    Table& table = report.add_table("tables", "", {{"table", Unit::none, ""}, {"bytes", Unit::bytes, "size"}, {"lag_s", Unit::seconds, "lag"}, {"secret_id", Unit::none, "", true}});
+    Table& table = report.add_table(
+        "tables", "",
+        {{"table"}, {"bytes", Unit::bytes, "size"}, {"lag_s", Unit::seconds, "lag"}, {"secret_id", Unit::none, "", true}});
     table.rows.push_back({std::string("public.a"), std::int64_t{1536}, Value(), std::int64_t{7}});
     table.rows.push_back({std::string("public.long_name"), std::int64_t{12}, Value(), std::int64_t{8}});
     report.checks.push_back({"stores.main", CheckState::ok, "PostgreSQL 15", ""});
@@ -49,7 +51,7 @@ TEST_CASE("text is aligned, humanised, without empty columns, and ends with the 
 
 TEST_CASE("a table is wrapped to the terminal, not cut") {
     Report report;
-    Table& table = report.add_table("t", "", {{"a", Unit::none, ""}, {"b", Unit::none, ""}});
+    Table& table = report.add_table("t", "", {{"a"}, {"b"}});
     table.rows.push_back({std::string("one"), std::string("words that need a second line")});
     CHECK(render_text(report, {false, 24}) ==
           "a    b\n"
@@ -59,14 +61,14 @@ TEST_CASE("a table is wrapped to the terminal, not cut") {
 
 TEST_CASE("data cannot steer the terminal") {
     Report report;
-    Table& table = report.add_table("t", "", {{"a", Unit::none, ""}});
+    Table& table = report.add_table("t", "", {{"a"}});
     table.rows.push_back({std::string("x\x1b[2J\nnew\u202eline\xff")});
     CHECK(render_text(report) == "a\nx\\x1b[2J new\\xe2\\x80\\xaeline\\xff\n");
 }
 
 TEST_CASE("an empty table says so") {
     Report report;
-    report.add_table("pending_migrations", "", {{"version", Unit::none, ""}});
+    report.add_table("pending_migrations", "", {{"version"}});
     CHECK(render_text(report) == "no pending migrations\n");
 }
 
@@ -84,18 +86,23 @@ TEST_CASE("JSON keeps raw numbers, nulls and names") {
     CHECK(json["tables"][0]["bytes"] == 1536);
     CHECK(json["tables"][0]["lag_s"].is_null());
     CHECK(json["tables"][1]["secret_id"] == 8);
-    CHECK(json["checks"][1] == nlohmann::json{{"name", "wal"}, {"ok", false}, {"state", "fail"}, {"detail", "wal_level is replica"}, {"hint", "set it to logical"}});
+    CHECK(json["checks"][1] == nlohmann::json{{"name", "wal"},
+                                              {"ok", false},
+                                              {"state", "fail"},
+                                              {"detail", "wal_level is replica"},
+                                              {"hint", "set it to logical"}});
     CHECK(json["warnings"][0] == "one thing");
     CHECK(json["next"] == "ysdb validate");
 }
 
 TEST_CASE("a keyed table is an object by its first column") {
     Report report;
-    Table& table = report.add_table("stores", "", {{"store", Unit::none, ""}, {"url", Unit::none, ""}});
+    Table& table = report.add_table("stores", "", {{"store"}, {"url"}});
     table.rows.push_back({std::string("main"), std::string("postgres://h")});
     table.keyed = true;
     report.document = "for people";
-    CHECK(nlohmann::json::parse(render_json(report)) == nlohmann::json::parse(R"({"schema":1,"stores":{"main":{"url":"postgres://h"}}})"));
+    CHECK(nlohmann::json::parse(render_json(report)) ==
+          nlohmann::json::parse(R"({"schema":1,"stores":{"main":{"url":"postgres://h"}}})"));
 }
 
 TEST_CASE("a report that is only a document carries it in JSON") {
@@ -114,7 +121,8 @@ TEST_CASE("numbers and bytes that JSON cannot hold do not break it") {
 }
 
 TEST_CASE("an error in JSON has code, exit code, message and hint") {
-    const auto json = nlohmann::json::parse(render_json(Error(Code::connect, "cannot connect", "start it").with_server_code("57P03").with_retryable()));
+    const auto json = nlohmann::json::parse(
+        render_json(Error(Code::connect, "cannot connect", "start it").with_server_code("57P03").with_retryable()));
     CHECK(json["schema"] == 1);
     CHECK(json["error"]["code"] == "connect");
     CHECK(json["error"]["exit_code"] == 4);
@@ -126,11 +134,11 @@ TEST_CASE("an error in JSON has code, exit code, message and hint") {
 
 TEST_CASE("CSV quotes what needs it and keeps raw numbers") {
     Report report;
-    Table& table = report.add_table("t", "", {{"name", Unit::none, ""}, {"bytes", Unit::bytes, "size"}});
+    Table& table = report.add_table("t", "", {{"name"}, {"bytes", Unit::bytes, "size"}});
     table.rows.push_back({std::string("a,\"b\"\nc"), std::int64_t{1536}});
     table.rows.push_back({Value(), true});
     CHECK(render_csv(report) == "name,bytes\n\"a,\"\"b\"\"\nc\",1536\n,true\n");
-    report.add_table("u", "", {{"x", Unit::none, ""}});
+    report.add_table("u", "", {{"x"}});
     CHECK(render_csv(report) == "name,bytes\n\"a,\"\"b\"\"\nc\",1536\n,true\n\nx\n");
 }
 

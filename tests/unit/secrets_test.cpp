@@ -17,8 +17,8 @@ TEST_CASE("a password is taken out of a URL and decoded") {
 }
 
 TEST_CASE("URLs without a password stay as they are") {
-    for (const char* url : {"postgres://app@h:5432/db", "chdb:///var/lib/ysdb/ch", "kafka://a:1,b:2", "redis+sentinel://h1:1,h2:2/m/0", "postgres://h:5432/db@x",
-                            "postgres:///db?host=/tmp"}) {
+    for (const char* url : {"postgres://app@h:5432/db", "chdb:///var/lib/ysdb/ch", "kafka://a:1,b:2",
+                            "redis+sentinel://h1:1,h2:2/m/0", "postgres://h:5432/db@x", "postgres:///db?host=/tmp"}) {
         CHECK(split_password(url).url == url);
         CHECK(split_password(url).password.empty());
         CHECK(redact_url(url) == url);
