@@ -120,7 +120,7 @@ TEST_CASE("a table without a primary key is refused before anything is read") {
 }
 
 TEST_CASE("killed at every fault point, the same command completes the copy without a duplicate") {
-    for (const std::string& point : {"snapshot.run.before", "snapshot.run.after", "snapshot.begin.before", "snapshot.begin.after", "snapshot.range.before", "snapshot.range.before:3",
+    for (const std::string point : {"snapshot.run.before", "snapshot.run.after", "snapshot.begin.before", "snapshot.begin.after", "snapshot.range.before", "snapshot.range.before:3",
                                      "snapshot.batch.before:2", "snapshot.batch.after:2", "snapshot.range.after", "snapshot.swap.before", "snapshot.swap.after", "snapshot.state.after",
                                      "snapshot.finish.before", "snapshot.finish.after"}) {
         CAPTURE(point);
