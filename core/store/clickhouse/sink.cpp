@@ -115,10 +115,23 @@ std::vector<TargetColumn> targets_of(const TableInfo& rows, const TableInfo& tab
     return targets;
 }
 
+// Merging what is still being loaded writes the same rows again and again: it costs as much as the inserts themselves. It waits until the
+// table is whole, or until there are so many parts that the server would slow inserts down. The order to wait ends with the server's
+// process, and a staging table that is left behind is dropped by the next run.
+constexpr int inserts_before_merges = 300;
+
+void hold_merges(const Catalog& catalog, const TableRef& table, bool hold, Deadline deadline) {
+    try {
+        catalog.run(std::string("SYSTEM ") + (hold ? "STOP" : "START") + " MERGES " + quote(table), deadline);
+    } catch (const Error& error) {
+        if (error.server_code() != "497") throw;  // ACCESS_DENIED: without the right to hold them, the copy is only slower
+    }
+}
+
 class Writer final : public RowWriter {
 public:
-    Writer(Transport& transport, QueryIds& ids, const TableInfo& source, std::vector<TargetColumn> targets, const TableRef& table, const std::string& run)
-        : transport_(transport), ids_(ids), source_(source), targets_(std::move(targets)), label_("ysdb-" + run),
+    Writer(Transport& transport, const Catalog& catalog, QueryIds& ids, const TableInfo& source, std::vector<TargetColumn> targets, const TableRef& table, const std::string& run)
+        : transport_(transport), catalog_(catalog), ids_(ids), source_(source), targets_(std::move(targets)), table_(table), label_("ysdb-" + run),
           insert_("INSERT INTO " + quote(table) + " (" + column_list(targets_, true) + ") FORMAT Native") {
         idle_.push_back(std::make_unique<Encoder>(source_, targets_, true));  // refuses types that do not go together
     }
@@ -137,8 +150,13 @@ public:
             transport_.run(request, {deadline, {}, {}}, [](std::string_view) {});
             fault::point("clickhouse.replace.insert.after");
         }
-        const std::lock_guard lock(mutex_);
-        idle_.push_back(std::move(encoder));
+        bool many_parts = false;
+        {
+            const std::lock_guard lock(mutex_);
+            idle_.push_back(std::move(encoder));
+            many_parts = ++inserts_ == inserts_before_merges;
+        }
+        if (many_parts) hold_merges(catalog_, table_, false, deadline);
     }
 
     // Nothing is left to do: an insert is acknowledged when it is on disk (tables made here), or as durable as the table's own settings say.
@@ -154,9 +172,12 @@ private:
     }
 
     Transport& transport_;
+    const Catalog& catalog_;
     QueryIds& ids_;
     TableInfo source_;
     std::vector<TargetColumn> targets_;
+    TableRef table_;
+    int inserts_ = 0;
     std::string label_;
     std::string insert_;
     std::mutex mutex_;
@@ -181,13 +202,15 @@ std::unique_ptr<RowWriter> begin_replace(Transport& transport, const Catalog& ca
     if (source.key.empty()) throw Error(Code::refused, source.ref.text() + " has no primary key", "add one: it tells two rows apart in ClickHouse");
     drop_leftovers(catalog, live, deadline);
     create_staging(catalog, source, live, staging, deadline);
-    return std::make_unique<Writer>(transport, ids, source, targets_of(source, catalog.describe(staging, deadline)), staging, run);
+    hold_merges(catalog, staging, true, deadline);
+    return std::make_unique<Writer>(transport, catalog, ids, source, targets_of(source, catalog.describe(staging, deadline)), staging, run);
 }
 
 void finish_replace(const Catalog& catalog, const TableInfo&, const TableRef& target, const std::string& run, Deadline deadline) {
     const TableRef live = catalog.full(target);
     const TableRef staging = staging_of(live, run);
     const bool exists = catalog.find(live, deadline).has_value();
+    hold_merges(catalog, staging, false, deadline);
     fault::point("clickhouse.replace.exchange.before");
     if (exists) catalog.run("EXCHANGE TABLES " + quote(staging) + " AND " + quote(live), deadline);
     else catalog.run("RENAME TABLE " + quote(staging) + " TO " + quote(live), deadline);
