@@ -58,9 +58,10 @@ void make_directory(const fs::path& dir) {
 
 fs::path relocated(const fs::path& dir) { return fs::path(root_labs) / sha256_hex(dir.string()).substr(0, 12); }
 
-bool holds_only_the_lock(const fs::path& dir) {
+// A lab, or a directory that can become one: empty, but for what a ysdb killed in its first moment leaves (the lock, a draft of lab.json).
+bool may_hold_lab(const fs::path& dir) {
     for (const auto& entry : fs::directory_iterator(dir)) {
-        if (entry.path().filename() != lock_name) return false;
+        if (!entry.path().filename().string().starts_with("lab.")) return fs::exists(state_file(dir));
     }
     return true;
 }
@@ -81,7 +82,7 @@ fs::path make_lab_directory(const fs::path& given) try {
         }
     }
     if (!fs::is_directory(dir)) throw Error(Code::refused, fmt::format("'{}' is not a directory", dir.string()), "choose another place: --dir DIR");
-    if (!fs::exists(state_file(dir)) && !holds_only_the_lock(dir)) {
+    if (!may_hold_lab(dir)) {
         throw Error(Code::refused, fmt::format("'{}' holds something that is not a lab", dir.string()), "choose another place: --dir DIR");
     }
     return fs::canonical(dir);
