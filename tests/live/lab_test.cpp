@@ -1,4 +1,5 @@
 // The lab as its users see it: each test has a lab of its own.
+// programs: redis-server
 #include <doctest/doctest.h>
 #include <signal.h>
 
@@ -14,71 +15,16 @@
 #include "core/lab/ports.h"
 #include "core/lab/processes.h"
 #include "core/lab/state.h"
+#include "tests/live/own_lab.h"
 #include "tests/live/support.h"
 
 using namespace ysdb;
 using namespace ysdb::lab;
+using ysdb::test::ask_postgres;
 using ysdb::test::eventually;
+using ysdb::test::OwnLab;
 using ysdb::test::run_ysdb;
 namespace fs = std::filesystem;
-
-namespace {
-
-// A directory for one lab. At the end nothing of it lives on, whatever the test did.
-class OwnLab {
-public:
-    ~OwnLab() {
-        try {
-            const auto processes = marked();
-            std::vector<ProcessId> ids;
-            for (const MarkedProcess& process : processes) ids.push_back(process.id);
-            end_processes(ids);
-        } catch (const std::exception&) {
-        }
-        fs::remove_all(base_);
-    }
-    fs::path dir() const { return base_ / "lab"; }
-    fs::path base() const { return base_; }
-    Lab api() const { return Lab({dir(), default_cache_dir(), YSDB_BINARY}); }
-    std::string id() const { return load_state(dir())->id; }
-    std::vector<MarkedProcess> marked() const { return fs::exists(state_file(dir())) ? marked_processes(id()) : std::vector<MarkedProcess>{}; }
-
-    CommandResult run(std::vector<std::string> arguments, std::map<std::string, std::string> environment = {}) const {
-        arguments.insert(arguments.begin(), "lab");
-        arguments.insert(arguments.end(), {"--dir", dir().string()});
-        return run_ysdb(std::move(arguments), std::move(environment));
-    }
-    // state by server, as `ysdb lab status --output json` tells it
-    std::map<std::string, std::string> states() const {
-        std::map<std::string, std::string> result;
-        const auto status = nlohmann::json::parse(run({"status", "--output", "json"}).out);
-        for (const auto& server : status.at("servers")) {
-            result[server.at("server").get<std::string>()] = server.at("state").get<std::string>();
-        }
-        return result;
-    }
-
-private:
-    fs::path base_ = fs::temp_directory_path() / ("ysdb_labtest_" + random_hex(6));
-};
-
-StoreConfig config_of(const LabStore& store) {
-    StoreConfig config;
-    config.name = store.name;
-    config.url = store.url;
-    config.password = Secret(store.password);
-    return config;
-}
-
-std::string ask_postgres(const Lab& lab, const std::string& sql) {
-    const auto stores = lab.stores();
-    REQUIRE(stores.at(0).name == "main");
-    const auto session = open_store(config_of(stores[0]))->sql()->open_session("lab test", Deadline::after(Millis(20'000)));
-    const SqlResult result = session->query(sql, Deadline::after(Millis(20'000)));
-    return result.rows() == 0 ? "" : result.row(0).text(0);
-}
-
-}  // namespace
 
 TEST_CASE("a lab starts, says how to reach its servers, and leaves no process and no file") {
     const OwnLab own;
