@@ -40,6 +40,7 @@ Event plain_event(const World& world, std::uint64_t row, Random& random) {
     Event event;
     event.pool = &pools()[pool_zipf.pick(random)];
     event.type = types[type_zipf.pick(random)];
+    if (event.type == "swap" && event.pool->coin0 == event.pool->coin1) event.type = "deposit";  // a lending pool
     event.hash = mix(world.seed ^ static_cast<std::uint64_t>(Stream::event) << 32, row);
     event.sender = mix(world.seed, world.user_zipf.pick(random));
     event.log_index = static_cast<std::uint32_t>(random.below(300));

@@ -19,7 +19,9 @@ namespace {
 
 using generate::holds_rows;
 
-constexpr std::uint64_t chunk_rows = 4096;
+// A batch is a piece of one COPY in PostgreSQL, but an insert, hence a part, of its own in ClickHouse.
+constexpr std::uint64_t copy_rows = 4096;
+constexpr std::uint64_t insert_rows = 65536;
 // After-load statements scan whole tables; --timeout is for single calls of ordinary size.
 constexpr Millis scan_limit{3'600'000};
 
@@ -155,6 +157,7 @@ void run_job(Context& context, Store& store, Job& job, int workers) {
     if (store.loader() == nullptr) throw Error(Code::refused, "store '" + store.name() + "' cannot load rows");
     const auto start = SteadyClock::now();
     const auto progress = context.progress.begin(job.label, ProgressUnit::rows, job.rows);
+    const std::uint64_t chunk_rows = job.store == "main" ? copy_rows : insert_rows;
     std::atomic<std::uint64_t> next{0};
     std::stop_source stop;
     const std::stop_callback chained(context.stop, [&] { stop.request_stop(); });
@@ -217,7 +220,9 @@ void finish_postgres(Context& context, const Work& work, bool keys_unchecked, Re
     if (tables.empty()) return;
     Store& store = context.stores.get("main");
     const auto progress = context.progress.begin("statistics and foreign keys", ProgressUnit::steps, std::nullopt);
-    generate::settle(store, tables, Deadline::after(scan_limit));
+    if (!generate::settle(store, tables, Deadline::after(scan_limit))) {
+        report.warnings.push_back("the summaries were not refreshed: only their owner may, with SELECT refresh_summaries()");
+    }
     if (!keys_unchecked) return;
     for (const auto& check : generate::count_orphans(store, tables, Deadline::after(scan_limit))) {
         const bool sound = check.orphans == 0;

@@ -27,7 +27,8 @@ struct ForeignKeyCheck {
 // Counts, by one query a key, the rows of the tables that refer to nothing.
 std::vector<ForeignKeyCheck> count_orphans(Store& postgres, const std::vector<TableRef>& tables, Deadline deadline);
 
-// Moves the tables' sequences beyond their keys, gathers statistics, refreshes the summaries where the schema has them.
-void settle(Store& postgres, const std::vector<TableRef>& tables, Deadline deadline);
+// Moves the tables' sequences beyond their keys, gathers statistics, refreshes the summaries where the schema has them; false when the role
+// may not refresh them.
+bool settle(Store& postgres, const std::vector<TableRef>& tables, Deadline deadline);
 
 }  // namespace ysdb::generate

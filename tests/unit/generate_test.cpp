@@ -93,7 +93,7 @@ liquidity_pools 8d360d0ca998df4c
 protocol_tvl_history 6cb936f8b5851cea
 yield_history 6148cdbe2e2be0f5
 market_sentiment 9a67d9f8f09a9567
-transaction_events fe2271f5f0fb257b
+transaction_events 9e589375f0bec3ab
 trader_config 6c809569ca5a1323
 order_rules d6e7ce3d85ea3547
 node_health c365fc9e14ea06b5

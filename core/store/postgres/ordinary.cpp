@@ -117,6 +117,18 @@ SqlResult text_result(const pqxx::result& from) {
     return to;
 }
 
+// libpqxx 6 drops the SQLSTATE of the classes it has a type for.
+std::string state_of(const pqxx::sql_error& error) {
+    if (!error.sqlstate().empty()) return error.sqlstate();
+    if (dynamic_cast<const pqxx::insufficient_privilege*>(&error) != nullptr) return "42501";
+    if (dynamic_cast<const pqxx::disk_full*>(&error) != nullptr) return "53100";
+    if (dynamic_cast<const pqxx::out_of_memory*>(&error) != nullptr) return "53200";
+    if (dynamic_cast<const pqxx::insufficient_resources*>(&error) != nullptr) return "53000";
+    if (dynamic_cast<const pqxx::plpgsql_raise*>(&error) != nullptr) return "P0001";
+    if (dynamic_cast<const pqxx::plpgsql_error*>(&error) != nullptr) return "P0000";
+    return {};
+}
+
 }  // namespace
 
 struct OrdinaryConnection::Impl {
@@ -156,7 +168,7 @@ SqlResult OrdinaryConnection::query(std::string_view sql, std::span<const std::o
             impl_->broken = true;
             throw timeout_error(impl_->target.store, "waiting for a statement");
         }
-        const std::string state = error.sqlstate();
+        const std::string state = state_of(error);
         if (state.empty()) impl_->broken = true;
         std::string message = error.what();
         if (message.starts_with("ERROR:")) message.erase(0, 6);
