@@ -143,14 +143,15 @@ TEST_CASE("a full disk under ClickHouse: exit 8, and the same command completes 
     }
     OutageLab lab;
     const std::string disk = lab.directory() + "/lab/clickhouse";
-    std::filesystem::create_directories(disk);
+    lab.up();
+    REQUIRE(lab.ysdb({"lab", "down", "--dir", "lab", "--yes"}).exit_code == 0);
     REQUIRE(mount("tmpfs", disk.c_str(), "tmpfs", 0, "size=24m,mode=0777") == 0);
     const struct Unmount {
         const std::string& disk;
         ~Unmount() { umount2(disk.c_str(), MNT_DETACH); }
     } unmount{disk};
     lab.up();
-    lab.fill(200'000);
+    lab.fill(500'000);
     const CommandResult full = lab.ysdb({"sync", "snapshot", "--batch", "1MiB", "--timeout", "4s"});
     CAPTURE(full.out);
     CAPTURE(full.err);
