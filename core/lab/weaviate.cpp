@@ -3,6 +3,9 @@
 
 #include <filesystem>
 
+#include "core/base/file.h"
+#include "core/base/text.h"
+#include "core/lab/directory.h"
 #include "core/lab/pins.h"
 #include "core/lab/ports.h"
 #include "core/lab/recipe.h"
@@ -13,6 +16,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// The API key.
+fs::path password_file(const Site& site) { return site.home("weaviate") / "password"; }
+
 Installation find(const Site& site) { return {pin("weaviate").version.substr(1), (fetched("weaviate", site.cache) / "weaviate-server").string()}; }
 
 void prepare(const Site& site, const Server&) {
@@ -22,11 +28,21 @@ void prepare(const Site& site, const Server&) {
 
 SpawnOptions command(const Site& site, const Server& server) {
     const auto port = [&](const char* purpose) { return std::to_string(server.ports.at(purpose)); };
+    const std::string key = ensure_password(password_file(site));
     SpawnOptions options;
     options.argv = {server.install, "--host", "127.0.0.1", "--port", port("http"), "--scheme", "http"};
     options.cwd = site.home("weaviate").string();
     options.env = {{"PERSISTENCE_DATA_PATH", (site.home("weaviate") / "data").string()},
-                   {"AUTHENTICATION_ANONYMOUS_ACCESS_ENABLED", "true"},
+                   // gRPC and the cluster's own port cannot be bound to one address: everything asks for a key.
+                   {"AUTHENTICATION_ANONYMOUS_ACCESS_ENABLED", "false"},
+                   {"AUTHENTICATION_APIKEY_ENABLED", "true"},
+                   {"AUTHENTICATION_APIKEY_ALLOWED_KEYS", key},
+                   {"AUTHENTICATION_APIKEY_USERS", "ysdb"},
+                   {"CLUSTER_BASIC_AUTH_USERNAME", "ysdb"},
+                   {"CLUSTER_BASIC_AUTH_PASSWORD", key},
+                   {"AUTHORIZATION_ADMINLIST_ENABLED", "true"},
+                   {"AUTHORIZATION_ADMINLIST_USERS", "ysdb"},
+                   {"CLUSTER_BIND_ADDR", "127.0.0.1"},
                    {"DEFAULT_VECTORIZER_MODULE", "none"},
                    {"DISABLE_TELEMETRY", "true"},
                    {"GO_PROFILING_DISABLE", "true"},
@@ -48,7 +64,9 @@ SpawnOptions command(const Site& site, const Server& server) {
 
 bool ready(const Site&, const Server& server) { return http_answers(server.ports.at("http"), "/v1/.well-known/ready"); }
 
-LabStore address(const Site&, const Server& server) { return {"vectors", fmt::format("weaviate://127.0.0.1:{}", server.ports.at("http")), "", {}}; }
+LabStore address(const Site& site, const Server& server) {
+    return {"vectors", fmt::format("weaviate://127.0.0.1:{}", server.ports.at("http")), std::string(trim(read_file(password_file(site)))), password_file(site)};
+}
 
 }  // namespace
 
