@@ -4,7 +4,9 @@
 #include "core/store/clickhouse/clickhouse.h"
 #include "core/store/kafka/kafka.h"
 #include "core/store/postgres/postgres.h"
+#include "core/store/questdb/questdb.h"
 #include "core/store/redis/redis.h"
+#include "core/store/rest/rest.h"
 #include "core/store/store.h"
 
 namespace ysdb {
@@ -29,6 +31,11 @@ constexpr auto drivers = std::to_array<Driver>({
     {"chdb", clickhouse::open},
     {"kafka", kafka::open},
     {"kafkas", kafka::open},
+    {"questdb", questdb::open},
+    {"weaviate", rest::open_weaviate},
+    {"weaviates", rest::open_weaviate},
+    {"arango", rest::open_arango},
+    {"arangos", rest::open_arango},
 });
 }  // namespace
 

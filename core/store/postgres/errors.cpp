@@ -27,7 +27,7 @@ std::string one_line(const std::string& message) {
 Error connect_error(const std::string& store, const std::string& url, const std::string& reason) {
     std::string hint = "is the server running, and is the url right? try: ysdb doctor";
     bool retryable = true;
-    if (has(reason, "password authentication failed") || has(reason, "no password supplied") || has(reason, "role \"") ||
+    if (has(reason, "password authentication failed") || has(reason, "invalid username/password") || has(reason, "no password supplied") || has(reason, "role \"") ||
         has(reason, "no pg_hba.conf entry")) {
         hint = "check the user and password_file of [stores." + store + "]";
         retryable = false;
