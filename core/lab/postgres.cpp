@@ -23,7 +23,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int oldest_major = 15;
-constexpr std::string_view superuser = "ysdb";
+// Not "ysdb": a role of that name would see the schema ysdb as its own and create tables there.
+constexpr std::string_view superuser = "lab";
 
 fs::path data_dir(const Site& site) { return site.home("postgres") / "data"; }
 fs::path password_file(const Site& site) { return site.home("postgres") / "password"; }
@@ -122,7 +123,7 @@ void clear_after_kill(const Site& site, const Server& server) {
 void make_cluster(const Site& site, const Server& server) {
     const fs::path fresh = site.home("postgres") / "data.new";
     fs::remove_all(fresh);
-    const std::string origin = sha256_hex(server.install + " " + server.version).substr(0, 12);
+    const std::string origin = sha256_hex(fmt::format("{} {} {}", server.install, server.version, superuser)).substr(0, 12);
     const fs::path kept = site.cache / "clusters" / fmt::format("postgres-{}-{}", server.version, origin);
     if (fs::exists(kept)) {
         fs::copy(kept, fresh, fs::copy_options::recursive);
