@@ -1,6 +1,7 @@
 // needs: analytics
 #include <doctest/doctest.h>
 
+#include "core/base/file.h"
 #include "core/generate/load.h"
 #include "core/schema_doc/model.h"
 #include "tests/live/schemas.h"
@@ -112,6 +113,14 @@ TEST_CASE("a user's event that is delivered twice is one row") {
                         " ('b9afb0fb-eb4b-4be6-bc83-276fde11e915', '2026-01-01 00:00:00', '29f860ad-ffb9-43a7-b392-cfef91c3bb76', 'login', '{}')");
     }
     CHECK(analytics.number("SELECT count() FROM user_activity FINAL WHERE user_id = 'b9afb0fb-eb4b-4be6-bc83-276fde11e915'") == 1);
+}
+
+TEST_CASE("the committed dictionary is what the command prints for a fresh database") {
+    Analytics analytics;
+    const std::string printed = schema_doc::dictionary({schema_doc::read_schema(analytics.store(), "", soon())});
+    const std::string chapter = printed.substr(printed.find("\n## "));
+    const std::string committed = read_file(YSDB_SOURCE_DIR "/docs/schema-yieldsensei.md");
+    CHECK_MESSAGE(committed.ends_with(chapter), "renew docs/schema-yieldsensei.md: ysdb schema dictionary");
 }
 
 TEST_CASE("the diagram shows how rows flow from market data into aggregates and views") {

@@ -1,6 +1,7 @@
 // needs: main
 #include <doctest/doctest.h>
 
+#include "core/base/file.h"
 #include "core/generate/load.h"
 #include "core/schema_doc/model.h"
 #include "tests/live/schemas.h"
@@ -190,6 +191,15 @@ TEST_CASE("Solana's traders, rules and real tokens are loaded") {
     CHECK(counted);
     db.query("UPDATE trader_config SET name = 'x'");
     CHECK(db.number("SELECT count(*) FROM trader_config WHERE updated_at < (now() AT TIME ZONE 'UTC') - interval '1 hour'") == 0);
+}
+
+TEST_CASE("the committed dictionaries are what the command prints for a fresh database") {
+    for (const char* schema : {"yieldsensei", "solana"}) {
+        Database db(schema);
+        const std::string printed = schema_doc::dictionary({schema_doc::read_schema(db.store(), "", soon())});
+        const std::string committed = read_file(std::string(YSDB_SOURCE_DIR) + "/docs/schema-" + schema + ".md");
+        CHECK_MESSAGE(committed.starts_with(printed), "renew docs/schema-" << schema << ".md: ysdb schema dictionary");
+    }
 }
 
 TEST_CASE("the dictionary and the diagram say what the catalog holds") {
