@@ -22,8 +22,13 @@ namespace ysdb {
 
 namespace {
 
-// State letter and start time from /proc/<pid>/stat; the name in parentheses may hold anything, so read from the last ')'.
-std::optional<std::pair<char, std::uint64_t>> process_stat(pid_t pid) {
+struct ProcessStat {
+    std::uint64_t start_ticks = 0;
+    bool ended = false;  // a zombie all of whose threads are gone: until then its files and sockets are still open
+};
+
+// From /proc/<pid>/stat; the name in parentheses may hold anything, so read from the last ')'.
+std::optional<ProcessStat> process_stat(pid_t pid) {
     std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
     std::stringstream content;
     content << file.rdbuf();
@@ -32,7 +37,7 @@ std::optional<std::pair<char, std::uint64_t>> process_stat(pid_t pid) {
     if (close == std::string::npos) return std::nullopt;
     const auto fields = split(trim(std::string_view(text).substr(close + 1)), ' ');
     if (fields.size() < 20) return std::nullopt;
-    return std::pair(fields[0][0], std::stoull(fields[19]));
+    return ProcessStat{std::stoull(fields[19]), (fields[0] == "Z" || fields[0] == "X") && std::stol(fields[17]) <= 1};
 }
 
 std::vector<char*> pointers(std::vector<std::string>& texts) {
@@ -118,13 +123,13 @@ int exit_code_of(int status) { return WIFEXITED(status) ? WEXITSTATUS(status) : 
 ProcessId spawn(const SpawnOptions& options) {
     const pid_t pid = start(options, -1, -1, -1);
     const auto stat = process_stat(pid);
-    return {pid, stat ? stat->second : 0};
+    return {pid, stat ? stat->start_ticks : 0};
 }
 
 bool alive(const ProcessId& id) {
     if (id.pid <= 0) return false;
     const auto stat = process_stat(id.pid);
-    return stat && stat->second == id.start_ticks && stat->first != 'Z' && stat->first != 'X';
+    return stat && stat->start_ticks == id.start_ticks && !stat->ended;
 }
 
 bool send_signal(const ProcessId& id, int signal) { return alive(id) && kill(id.pid, signal) == 0; }

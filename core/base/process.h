@@ -30,7 +30,7 @@ struct ProcessId {
 
 // posix_spawn semantics: no fork of a threaded process's heap. Throws Error(internal) with the reason when it cannot start.
 ProcessId spawn(const SpawnOptions& options);
-// True while the process with this pid AND this start time exists and is not a zombie.
+// True while the process with this pid AND this start time exists; a zombie counts as long as one of its threads lives on.
 bool alive(const ProcessId& id);
 // Sends the signal only if `alive`; returns whether it was sent.
 bool send_signal(const ProcessId& id, int signal);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <csignal>
 #include <exception>
 #include <thread>
 
@@ -173,6 +174,8 @@ pid_t Lab::kill(const std::string& name, int signal) const {
     if (server == state.servers.end() || !send_signal(server->second.process, signal)) {
         throw Error(Code::refused, fmt::format("{} does not run in this lab", name), fmt::format("ysdb lab start {}", name));
     }
+    // So that a `start` right after it finds it gone.
+    if (signal == SIGKILL) wait_gone(server->second.process, Deadline::after(Millis(10'000)));
     return server->second.process.pid;
 }
 

@@ -62,7 +62,7 @@ public:
     std::vector<ServerStatus> status() const;
     // How to reach those that run; all that were ever started when `also_stopped`.
     std::vector<LabStore> stores(bool also_stopped = false) const;
-    // Sends a signal to a server's main process. Throws Error(refused) when it does not run.
+    // Sends a signal to a server's main process; waits for its end after SIGKILL. Throws Error(refused) when it does not run.
     pid_t kill(const std::string& name, int signal) const;
     // Stops every server, and with `destroy` removes the directory. Returns what was stopped.
     std::vector<ServerStatus> down(bool destroy, ProgressSink& progress);

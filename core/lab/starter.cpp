@@ -105,6 +105,11 @@ std::optional<Server> Starter::known(const std::string& name) {
 }
 
 void Starter::choose_ports(const Recipe& how, Server& server) {
+    // Connections of a killed server's clients can hold its port for a moment.
+    const Deadline moment = Deadline::after(Millis(3'000));
+    for (const auto& [purpose, port] : server.ports) {
+        while (!port_is_free(port) && !moment.passed() && pause_for(Millis(20), stop_)) {}
+    }
     const std::lock_guard guard(mutex_);
     for (const std::string& purpose : how.ports) {
         int& port = server.ports[purpose];
