@@ -28,6 +28,7 @@ const std::vector<Setting>& setting_table() {
         {"stores.NAME.compression", choice, "", "ClickHouse: compression on the wire; zstd unless the server is on this machine", false, {"zstd", "none"}},
         {"stores.NAME.sasl_mechanism", choice, "", "Kafka: how the user logs in; PLAIN when the url names a user", false,
          {"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"}},
+        {"stores.NAME.http_port", integer, "", "QuestDB: the HTTP port that takes rows; 9000 unless said otherwise"},
         {"stores.NAME.library", path, "", "embedded ClickHouse: libchdb.so, when it is not where the lab puts it"},
 
         {"migrate.dir", path, "migrations", "where the migration files are"},

@@ -68,9 +68,10 @@ kafka::ConsumerOptions member(const TestTopic& topic, const std::string& group) 
 
 }  // namespace
 
-TEST_CASE("a probe tells the product, the brokers and how long a round trip takes") {
+TEST_CASE("a probe tells the product, its release, the brokers and how long a round trip takes") {
     const ProbeResult result = open_store(store_config("events"))->probe(soon());
     CHECK(result.product == "Kafka");
+    CHECK(result.version.find('.') != std::string::npos);
     CHECK((result.role == "standalone" || result.role == "cluster"));
     CHECK(result.detail.find("broker") != std::string::npos);
     CHECK(result.detail.find("cluster ") != std::string::npos);

@@ -62,7 +62,9 @@ std::string KafkaStore::redacted_url() const { return impl_->target.redacted_url
 ProbeResult KafkaStore::probe(Deadline deadline) {
     ProbeResult result;
     result.product = "Kafka";
-    result.latency_s = greet(impl_->target, deadline).latency_s;
+    const Greeting greeting = greet(impl_->target, deadline);
+    result.version = greeting.release;
+    result.latency_s = greeting.latency_s;
     const Cluster found = cluster(deadline);
     result.role = found.brokers.size() == 1 ? "standalone" : "cluster";
     result.detail = describe(found, topics(deadline));

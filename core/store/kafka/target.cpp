@@ -53,7 +53,7 @@ Target parse_target(const StoreConfig& config) {
             std::vector<std::string> known;
             for (const auto& [name, setting] : own_names) known.push_back(name);
             throw Error(Code::config, what + ": unknown option '" + key + "'" + did_you_mean(key, known),
-                        "options of a Kafka store: " + join(known, ", ") + ", and any setting of librdkafka by its own name");
+                        "options of a Kafka store: " + join(known, ", ") + "; any setting of librdkafka can stand in the url by its own name");
         }
         if (key.starts_with("tls_") && !encrypted) throw Error(Code::config, what + ": " + key + " is set, but the url is not encrypted", "write kafkas:// in the url, or remove " + key);
         if (key == "sasl_mechanism" && !log_in) throw Error(Code::config, what + ": sasl_mechanism is set, but the url names no user", "write it like kafka://user@host:9092");

@@ -84,7 +84,8 @@ public:
         query("SELECT 1", {}, deadline);
         result.latency_s = std::chrono::duration<double>(SteadyClock::now() - start).count();
         const SqlResult tables = query("SELECT count(), sum(CASE WHEN table_suspended THEN 1 ELSE 0 END) FROM tables()", {}, deadline);
-        result.detail = tables.row(0).text(0) + " tables";
+        const std::string count = tables.row(0).text(0);
+        result.detail = count + (count == "1" ? " table" : " tables");
         if (const std::string suspended = tables.row(0).text_or(1, "0"); suspended != "0") result.detail += ", " + suspended + " suspended";
         return result;
     }
