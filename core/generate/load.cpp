@@ -271,7 +271,7 @@ Report load_schema(Context& context, const LoadOptions& options) {
     report.add_figure("seconds", seconds, Unit::seconds);
     add_tables(report, work, true);
     add_list_account(report, work);
-    report.next = "ysdb sync snapshot";
+    if (!context.config.syncs.empty()) report.next = "ysdb sync snapshot";
     return report;
 }
 
