@@ -134,7 +134,11 @@ Words split_words(const std::string& name, const std::vector<FlagSpec>& flags, s
         if (flag.value.empty()) {
             options[flag.name] = app.add_flag(flag.name);
         } else {
-            options[flag.name] = app.add_option(flag.name, values[flag.name])->expected(1, 1 << 20)->allow_extra_args(false);
+            // One word each time: the next one is an argument.
+            options[flag.name] = app.add_option(flag.name, values[flag.name])
+                                     ->expected(1)
+                                     ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+                                     ->allow_extra_args(false);
         }
     }
     // Words after "--" are arguments even when they look like flags.

@@ -102,10 +102,15 @@ Report fetch(const Invocation& invocation, Context& context, Operator&) {
     for (const lab::Pin* pin : wanted) {
         std::string state = lab::find_fetched(pin->name, cache) ? "present" : "absent";
         Value took;
-        if (!invocation.has("--list")) {
+        if (!invocation.has("--list")) try {
             const lab::FetchResult result = lab::fetch(*pin, cache, context.progress, context.stop);
             state = result.downloaded ? "fetched" : "present";
             if (result.downloaded) took = result.seconds;
+        } catch (const Error& error) {
+            if (wanted.size() == 1 || error.code() == Code::interrupted) throw;
+            state = "failed";  // the others may be reachable
+            report.checks.push_back({pin->name, CheckState::fail, error.message(), error.hint()});
+            report.code = Code::partial;
         }
         table.rows.push_back({pin->name, pin->version, state, static_cast<std::int64_t>(pin->bytes), took, pin->title});
     }

@@ -126,7 +126,7 @@ void unpack(const Pin& pin, const fs::path& raw, const fs::path& draft, const fs
     } else if (pin.client == "pypi") {
         install_wheel(only_file(raw), place, cache, stop);
     } else if (!pin.inner.empty()) {
-        tool("apt-get install unzip", {"unzip", "-q", only_file(raw).string(), pin.inner, "-d", draft.string()});
+        tool("apt-get install python3", {"python3", "-m", "zipfile", "-e", only_file(raw).string(), draft.string()});
         untar(draft / pin.inner, "--strip-components=0");
     } else {
         for (const auto& entry : fs::directory_iterator(raw)) fs::rename(entry.path(), place / entry.path().filename());

@@ -73,6 +73,13 @@ TEST_CASE("global flags stand before, between or after the command") {
     }
 }
 
+TEST_CASE("a flag takes one word, the next one is an argument") {
+    const CommandLine line = parse({"migrate", "new", "--config", "file", "name", "extra"});
+    CHECK(line.globals.config_file == "file");
+    CHECK(line.invocation.arguments == Words{"name", "extra"});
+    CHECK(parse({"migrate", "up", "--on", "a", "--to", "3", "--on", "b"}).invocation.all("--on") == Words{"a", "b"});
+}
+
 TEST_CASE("unknown names are answered with the nearest one") {
     CHECK(error_of({"migrat"}) == "unknown command 'migrat'; did you mean 'migrate'?");
     CHECK(error_of({"migrate", "upp"}) == "migrate: unknown command 'upp'; did you mean 'up'?");
