@@ -91,3 +91,10 @@ TEST_CASE("the last state of a position wins") {
         return rows.rows() == 1 && rows.row(0).real(0) == 2.0;
     }));
 }
+
+TEST_CASE("a session keeps working when it is given another label") {
+    TestContext context({store_config("ticks")});
+    const auto session = context->stores.get("ticks").sql()->open_session("first", soon());
+    session->set_label("second");
+    CHECK(session->query("SELECT 1", soon()).row(0).integer(0) == 1);
+}

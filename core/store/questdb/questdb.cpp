@@ -41,6 +41,18 @@ std::string reason_in(const HttpResponse& response) {
     return line;
 }
 
+// A PostgreSQL session but for its label, which QuestDB takes at login only.
+class Session final : public SqlSession {
+public:
+    explicit Session(std::unique_ptr<SqlSession> wire) : wire_(std::move(wire)) {}
+    SqlResult query(std::string_view sql, std::span<const std::optional<std::string>> params, Deadline deadline) override { return wire_->query(sql, params, deadline); }
+    void cancel() noexcept override { wire_->cancel(); }
+    void set_label(const std::string&) override {}
+
+private:
+    std::unique_ptr<SqlSession> wire_;
+};
+
 class QuestDb final : public Store, SqlStore, RowLoader {
 public:
     explicit QuestDb(const StoreConfig& config) : Store(config), url_(parse_url(config.url, "store '" + config.name + "'", sql_port)) {
@@ -94,7 +106,9 @@ public:
     Dialect dialect() const override { return Dialect::questdb; }
     bool transactional_ddl() const override { return false; }
     std::string quote_identifier(std::string_view identifier) const override { return quote(identifier); }
-    std::unique_ptr<SqlSession> open_session(const std::string& label, Deadline deadline) override { return wire_->sql()->open_session(label, deadline); }
+    std::unique_ptr<SqlSession> open_session(const std::string& label, Deadline deadline) override {
+        return std::make_unique<Session>(wire_->sql()->open_session(label, deadline));
+    }
     SqlResult query(std::string_view sql, std::span<const std::optional<std::string>> params, Deadline deadline) override {
         return wire_->sql()->query(sql, params, deadline);
     }
