@@ -6,6 +6,7 @@ std::vector<CommandSpec> command_table() {
     return {
         init_command(),
         lab_command(),
+        migrate_command(),
         schema_command(),
         sync_command(),
         validate_command(),

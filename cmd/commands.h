@@ -7,6 +7,7 @@ namespace ysdb {
 
 CommandSpec init_command();
 CommandSpec lab_command();
+CommandSpec migrate_command();
 CommandSpec schema_command();
 CommandSpec sync_command();
 CommandSpec validate_command();

@@ -49,7 +49,7 @@ int show(const Report& report, const GlobalOptions& globals, const Environment& 
 
 int show(const Error& error, OutputFormat format) {
     if (format == OutputFormat::json) write_out(STDOUT_FILENO, render_json(error));
-    write_out(STDERR_FILENO, "ysdb: " + error.message() + "\n" + (error.hint().empty() ? "" : "hint: " + error.hint() + "\n"));
+    write_out(STDERR_FILENO, "ysdb: " + error.message() + "\n" + error.excerpt() + (error.hint().empty() ? "" : "hint: " + error.hint() + "\n"));
     return static_cast<int>(error.code());
 }
 

@@ -38,12 +38,15 @@ public:
     const std::string& server_code() const noexcept { return server_code_; }
     // True when the same call may succeed later (lost connection, lock timeout, server starting up).
     bool retryable() const noexcept { return retryable_; }
+    // Lines that show the place (source with a caret), printed between message and hint; or empty.
+    const std::string& excerpt() const noexcept { return excerpt_; }
     // The character of the statement (from 1) at which the server stopped; 0: it did not say.
     std::size_t position() const noexcept { return position_; }
     const char* what() const noexcept override { return message_.c_str(); }
 
     Error& with_server_code(std::string code) & { server_code_ = std::move(code); return *this; }
     Error&& with_server_code(std::string code) && { server_code_ = std::move(code); return std::move(*this); }
+    Error&& with_excerpt(std::string lines) && { excerpt_ = std::move(lines); return std::move(*this); }
     Error& with_position(std::size_t position) & { position_ = position; return *this; }
     Error&& with_position(std::size_t position) && { position_ = position; return std::move(*this); }
     Error& with_retryable(bool yes = true) & { retryable_ = yes; return *this; }
@@ -54,6 +57,7 @@ private:
     std::string message_;
     std::string hint_;
     std::string server_code_;
+    std::string excerpt_;
     std::size_t position_ = 0;
     bool retryable_ = false;
 };

@@ -12,7 +12,8 @@ namespace ysdb {
 std::string_view trim(std::string_view text);
 std::vector<std::string> split(std::string_view text, char separator);
 std::string join(std::span<const std::string> parts, std::string_view separator);
-std::string lower(std::string_view text);
+std::string lower(std::string_view text);  // ASCII only
+std::string upper(std::string_view text);
 bool valid_utf8(std::string_view text);
 std::string base64(std::string_view bytes);
 

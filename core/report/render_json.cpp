@@ -67,6 +67,7 @@ std::string render_json(const Error& error) {
               {"hint", error.hint()}};
     if (!error.server_code().empty()) body["server_code"] = error.server_code();
     if (error.retryable()) body["retryable"] = true;
+    if (!error.excerpt().empty()) body["excerpt"] = error.excerpt();
     return dump({{"schema", 1}, {"error", std::move(body)}});
 }
 

@@ -59,6 +59,8 @@ ScriptResult Connection::pipeline(std::span<const SqlStatement> statements, Dead
                 continue;
             }
             PQclear(answer);
+            // Nobody feeds or reads it, and it would never end.
+            if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT) throw Error(Code::internal, "store '" + target_.store + "': COPY from or to the client is not a plain statement");
         }
         if (!result.error) ++result.done;
     }

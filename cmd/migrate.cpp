@@ -1,0 +1,151 @@
+#include "core/migrate/migrate.h"
+
+#include "cmd/commands.h"
+
+namespace ysdb {
+
+namespace {
+
+constexpr const char* lock_wait_help = "how long to wait for another run";
+
+FlagSpec lock_wait_flag() { return {"--lock-wait", "DURATION", lock_wait_help, "1m"}; }
+
+std::vector<FlagSpec> choice_flags() {
+    return {{"--to", "V", "the last version to apply", "all that is pending"},
+            {"--steps", "N", "at most so many migrations", "all that is pending"},
+            {"--out-of-order", "", "also apply versions below one that is applied"}};
+}
+
+migrate::UpOptions up_options(const Invocation& line) {
+    migrate::UpOptions options;
+    if (line.has("--to")) options.to = line.text("--to");
+    if (line.has("--steps")) options.steps = line.integer_between("--steps", 1, 1'000'000);
+    options.out_of_order = line.has("--out-of-order");
+    if (const auto wait = line.duration("--lock-wait")) options.lock_wait = *wait;
+    if (const auto timeout = line.duration("--lock-timeout")) options.lock_timeout = *timeout;
+    return options;
+}
+
+CommandSpec up_verb() {
+    CommandSpec verb;
+    verb.name = "up";
+    verb.summary = "apply what is pending, in the order of versions";
+    verb.description =
+        "Applies each pending file of the directory of migrations to its store and records it. On PostgreSQL a file is one transaction, and its "
+        "record is part of it. Files with transaction:false and all ClickHouse files are applied statement by statement; what was about to be "
+        "done is written down before, and what became of it after, so that a run that was killed is taken up where it was.\n\n"
+        "One run at a time: a second one waits, and says for whom. A file that was edited after it was applied is refused. A statement that "
+        "finds no lock within --lock-timeout gives way to the readers and writers it would have blocked, and is tried again.";
+    verb.flags = choice_flags();
+    verb.flags.push_back(lock_wait_flag());
+    verb.flags.push_back({"--lock-timeout", "DURATION", "how long a PostgreSQL statement waits for a lock before it gives way; a file may say its own", "5s"});
+    verb.examples = {{"ysdb migrate up", "apply everything that is pending"},
+                     {"ysdb migrate up --dry-run", "see which statements, where, and which locks they take"},
+                     {"ysdb migrate up --to 20260131120000", "stop behind this version"}};
+    verb.changes = true;
+    verb.run = [](const Invocation& line, Context& context, Operator&) { return migrate::up(context, up_options(line)); };
+    return verb;
+}
+
+CommandSpec plan_verb() {
+    CommandSpec verb;
+    verb.name = "plan";
+    verb.summary = "show what up would do: statements, locks, sizes";
+    verb.description = "Reads files, history and catalogs and changes nothing: the same as ysdb migrate up --dry-run.";
+    verb.flags = choice_flags();
+    verb.examples = {{"ysdb migrate plan", "every pending statement with the locks it takes"}};
+    verb.run = [](const Invocation& line, Context& context, Operator&) { return migrate::plan_report(context, up_options(line)); };
+    return verb;
+}
+
+CommandSpec status_verb() {
+    CommandSpec verb;
+    verb.name = "status";
+    verb.summary = "list the migrations and what became of each";
+    verb.description =
+        "States: applied; pending; partial (a run stopped in the middle, up goes on there); unknown (of one statement nothing tells whether it "
+        "took effect, repair says so); changed (edited after it was applied); missing (applied, and its file is gone).";
+    verb.examples = {{"ysdb migrate status --output json", "for scripts"}};
+    verb.run = [](const Invocation&, Context& context, Operator&) { return migrate::status(context); };
+    return verb;
+}
+
+CommandSpec verify_verb() {
+    CommandSpec verb;
+    verb.name = "verify";
+    verb.summary = "compare files with what was applied, and run their verify sections";
+    verb.description =
+        "Checksums are over the statements' words: blanks and comments do not count. The statements of a '-- migrate:verify' section must run, "
+        "and none may answer false; nothing they change is kept. Ends with exit code 1 when a check fails.";
+    verb.examples = {{"ysdb migrate verify", "after a restore, or in CI"}};
+    verb.run = [](const Invocation&, Context& context, Operator&) { return migrate::verify(context); };
+    return verb;
+}
+
+CommandSpec new_verb() {
+    CommandSpec verb;
+    verb.name = "new";
+    verb.summary = "write an empty migration file";
+    verb.description = "Writes <time>_<name>.sql with its section lines into the directory of migrations.";
+    verb.arguments = {{"NAME", "what it does: \"add users email\""}};
+    verb.flags = {{"--store", "NAME", "the store it runs on", "store of [migrate]"}};
+    verb.examples = {{"ysdb migrate new add_users_email", "a file for the default store"},
+                     {"ysdb migrate new hourly_prices --store analytics", "a file for another one"}};
+    verb.changes = true;
+    verb.run = [](const Invocation& line, Context& context, Operator&) {
+        return migrate::create(context, line.arguments.at(0), line.has("--store") ? *line.text("--store") : std::string());
+    };
+    return verb;
+}
+
+CommandSpec repair_verb() {
+    CommandSpec verb;
+    verb.name = "repair";
+    verb.summary = "say what became of a statement that nothing can tell about";
+    verb.description =
+        "A run that is killed over a statement outside a transaction leaves a doubt. Most are settled by a look at the catalog; of others (INSERT ... SELECT "
+        "on ClickHouse, CALL) only you can find out. up then ends with exit code 8 and prints this command to type.";
+    verb.arguments = {{"V", "the version of the migration"}};
+    verb.flags = {{"--step", "N", "its statement, counted from 1"},
+                  {"--applied", "", "it took effect: go on behind it"},
+                  {"--again", "", "it did not, or was cleaned up: run it again"},
+                  lock_wait_flag()};
+    verb.examples = {{"ysdb migrate repair 0012 --step 2 --applied", "statement 2 of 0012 is done"}};
+    verb.changes = true;
+    verb.run = [](const Invocation& line, Context& context, Operator&) {
+        if (!line.has("--step") || line.has("--applied") == line.has("--again")) {
+            throw Error(Code::usage, "repair needs --step and one of --applied and --again", "up and status say which statement is in doubt");
+        }
+        return migrate::repair(context, {line.arguments.at(0), line.integer_between("--step", 0, 1'000'000), line.has("--applied")}, *line.duration("--lock-wait"));
+    };
+    return verb;
+}
+
+CommandSpec baseline_verb() {
+    CommandSpec verb;
+    verb.name = "baseline";
+    verb.summary = "take migrations for applied without running them";
+    verb.description = "For a database that had its schema before: everything pending up to this version is recorded as applied, and nothing is run.";
+    verb.arguments = {{"V", "the last version that the database already holds"}};
+    verb.flags = {lock_wait_flag()};
+    verb.examples = {{"ysdb migrate baseline 0042", "the database is at 0042"}};
+    verb.changes = true;
+    verb.run = [](const Invocation& line, Context& context, Operator&) { return migrate::baseline(context, line.arguments.at(0), *line.duration("--lock-wait")); };
+    return verb;
+}
+
+}  // namespace
+
+CommandSpec migrate_command() {
+    CommandSpec command;
+    command.name = "migrate";
+    command.summary = "apply schema changes to all stores, in one ordered history";
+    command.description =
+        "Migrations are files <version>_<name>.sql with a '-- migrate:up' section, and where there is a way back a '-- migrate:down' one. Options on the "
+        "first section line: store:NAME, transaction:false, lock-timeout:5s. The history of all stores is one table, ysdb.migrations, in the store that "
+        "[migrate] names.";
+    command.verbs = {new_verb(), up_verb(), status_verb(), plan_verb(), verify_verb(), repair_verb(), baseline_verb()};
+    return command;
+}
+
+}  // namespace ysdb

@@ -1,0 +1,12 @@
+// One function a dialect, behind classify.h.
+#pragma once
+
+#include "core/migrate/classify.h"
+#include "core/migrate/words.h"
+
+namespace ysdb::migrate {
+
+StatementFacts classify_postgres(Words& words);
+StatementFacts classify_clickhouse(Words& words);
+
+}  // namespace ysdb::migrate

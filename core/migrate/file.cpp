@@ -1,0 +1,182 @@
+#include "core/migrate/file.h"
+
+#include <algorithm>
+#include <array>
+
+#include "core/base/file.h"
+#include "core/base/hash.h"
+#include "core/base/text.h"
+
+namespace ysdb::migrate {
+
+namespace {
+
+const auto section_words = std::to_array<std::string>({"up", "down", "verify", "probe"});
+const auto option_words = std::to_array<std::string>({"transaction", "store", "lock-timeout"});
+
+std::string_view without_zeros(std::string_view digits) {
+    const auto first = digits.find_first_not_of('0');
+    return first == std::string_view::npos ? digits.substr(digits.empty() ? 0 : digits.size() - 1) : digits.substr(first);
+}
+
+void read_option(Migration& migration, const std::string& option, std::size_t offset) {
+    const Source& source = migration.source;
+    const auto refuse = [&](const std::string& message, const std::string& hint = {}) { return source.fault(Code::refused, offset, option.size(), message, hint); };
+    const auto colon = option.find(':');
+    const std::string key = option.substr(0, colon);
+    const std::string value = colon == std::string::npos ? "" : option.substr(colon + 1);
+    if (key == "transaction") {
+        if (value != "true" && value != "false") throw refuse("transaction is true or false, not '" + value + "'");
+        migration.transaction = value == "true";
+    } else if (key == "store") {
+        if (value.empty()) throw refuse("store: names no store");
+        migration.store = value;
+    } else if (key == "lock-timeout") {
+        try {
+            migration.lock_timeout = parse_duration(value, "lock-timeout");
+        } catch (const Error& error) {
+            throw refuse(error.message(), error.hint());
+        }
+    } else {
+        throw refuse("unknown option '" + key + "'" + did_you_mean(key, option_words), "options: transaction:false, store:NAME, lock-timeout:5s");
+    }
+}
+
+// Options stand on the first section line, with only comments before it; they say which dialect the rest is.
+void read_header(Migration& migration) {
+    Scanner scanner(migration.source, Dialect::postgres);
+    for (Token token = scanner.next(); token.kind == TokenKind::comment; token = scanner.next()) {
+        const Directive directive = read_directive(migration.source, token);
+        if (directive.word.empty()) continue;
+        for (std::size_t at = token.begin; const std::string& option : split(directive.rest, ' ')) {
+            if (trim(option).empty()) continue;
+            at = migration.source.text.find(option, at);
+            read_option(migration, std::string(trim(option)), at);
+        }
+        return;
+    }
+}
+
+std::vector<Statement>& section_of(Migration& migration, const Directive& directive, std::size_t offset) {
+    if (directive.word == "up") return migration.up;
+    if (directive.word == "down") return migration.down;
+    if (directive.word == "verify") return migration.verify;
+    if (directive.word == "probe") throw migration.source.fault(Code::refused, offset, 16, "migrate:probe stands before a statement, not inside one");
+    throw migration.source.fault(Code::refused, offset, 11 + directive.word.size(), "unknown section '" + directive.word + "'" + did_you_mean(directive.word, section_words));
+}
+
+void read_sections(Migration& migration) {
+    Splitter splitter(migration.source, migration.dialect);
+    std::vector<Statement>* section = &migration.up;
+    bool first = true;
+    for (Splitter::Item item = splitter.next(); item.kind != Splitter::Item::Kind::end; item = splitter.next()) {
+        if (item.kind == Splitter::Item::Kind::statement) {
+            section->push_back(std::move(item.statement));
+            continue;
+        }
+        if (first && !migration.up.empty()) {
+            throw migration.source.fault(Code::refused, migration.up.front().begin, word_length(migration.up.front().text(migration.source)),
+                                         "a statement stands before the first section line", "move it below '-- migrate:up'");
+        }
+        if (!first && !item.directive.rest.empty()) {
+            throw migration.source.fault(Code::refused, item.begin, 11 + item.directive.word.size(), "options stand on the first section line");
+        }
+        section = &section_of(migration, item.directive, item.begin);
+        if (!section->empty()) throw migration.source.fault(Code::refused, item.begin, 11 + item.directive.word.size(), "a second section '" + item.directive.word + "'");
+        first = false;
+    }
+}
+
+// Whole files of other tools would be read as one "up", their way back included.
+void refuse_foreign(const Migration& migration) {
+    const auto mark = migration.source.text.find("-- +goose ");
+    if (mark == std::string::npos || (mark > 0 && migration.source.text[mark - 1] != '\n')) return;
+    throw migration.source.fault(Code::refused, mark, 9, "this is a file of goose", "write '-- migrate:up' and '-- migrate:down' for its sections");
+}
+
+void check_text(Source& source) {
+    if (source.text.starts_with("\xef\xbb\xbf")) source.text.erase(0, 3);
+    if (const auto nul = source.text.find('\0'); nul != std::string::npos) throw Error(Code::refused, source.where(nul) + ": a NUL byte", "is it UTF-16? save it as UTF-8");
+    if (valid_utf8(source.text)) return;
+    std::size_t good = 0;  // the first line that is not
+    while (good < source.text.size()) {
+        const auto end = std::min(source.text.find('\n', good), source.text.size());
+        if (!valid_utf8(std::string_view(source.text).substr(good, end - good))) break;
+        good = end + 1;
+    }
+    throw Error(Code::refused, source.path + ":" + std::to_string(source.place(good).line) + ": not valid UTF-8", "save the file as UTF-8");
+}
+
+}  // namespace
+
+bool version_less(std::string_view a, std::string_view b) {
+    a = without_zeros(a);
+    b = without_zeros(b);
+    return a.size() != b.size() ? a.size() < b.size() : a < b;
+}
+
+bool same_version(std::string_view a, std::string_view b) { return without_zeros(a) == without_zeros(b); }
+
+std::optional<std::pair<std::string, std::string>> split_file_name(const std::string& file_name) {
+    if (!file_name.ends_with(".sql")) return std::nullopt;
+    const std::string stem = file_name.substr(0, file_name.size() - 4);
+    const auto digits = std::min(stem.find_first_not_of("0123456789"), stem.size());
+    if (digits == 0 || digits + 1 >= stem.size() || stem[digits] != '_') return std::nullopt;
+    return std::pair(stem.substr(0, digits), stem.substr(digits + 1));
+}
+
+Migration parse_migration(std::string version, std::string name, Source source, const std::string& default_store, const DialectOf& dialect_of) {
+    Migration migration;
+    migration.version = std::move(version);
+    migration.name = std::move(name);
+    migration.source = std::move(source);
+    migration.store = default_store;
+    check_text(migration.source);
+    refuse_foreign(migration);
+    read_header(migration);
+    try {
+        migration.dialect = dialect_of(migration.store);
+    } catch (const Error& error) {
+        throw Error(error.code(), migration.source.path + ": " + error.message(), error.hint());
+    }
+    if (migration.dialect != Dialect::postgres) migration.transaction = false;
+    read_sections(migration);
+    if (migration.up.empty()) {
+        throw Error(Code::refused, migration.source.path + ": no statement to apply", "write one below '-- migrate:up', or delete the file");
+    }
+    std::string hashes;
+    for (const Statement& statement : migration.up) hashes += statement.hash + "\n";
+    migration.checksum = sha256_hex(hashes);
+    return migration;
+}
+
+std::vector<Migration> read_migrations(const MigrationDirectory& directory, const std::string& default_store, const DialectOf& dialect_of) {
+    std::vector<std::string> names;
+    std::error_code failed;
+    for (std::filesystem::directory_iterator entry(directory.path, failed), end; !failed && entry != end; entry.increment(failed)) {
+        names.push_back(entry->path().filename().string());
+    }
+    if (failed) {
+        throw Error(Code::config, "cannot read the directory of migrations '" + directory.shown + "': " + failed.message(),
+                    "create it, or name another one: dir of [migrate] in ysdb.toml");
+    }
+    std::vector<Migration> migrations;
+    for (const std::string& name : names) {
+        const auto parts = split_file_name(name);
+        if (!parts) continue;
+        if (parts->second.ends_with(".up") || parts->second.ends_with(".down")) {
+            throw Error(Code::refused, directory.shown + "/" + name + ": one file for each direction is golang-migrate's layout",
+                        "put both into one file, below '-- migrate:up' and '-- migrate:down'");
+        }
+        Source source{directory.shown + "/" + name, read_file(directory.path / name)};
+        migrations.push_back(parse_migration(parts->first, parts->second, std::move(source), default_store, dialect_of));
+    }
+    std::sort(migrations.begin(), migrations.end(), [](const Migration& a, const Migration& b) { return version_less(a.version, b.version); });
+    const auto twin = std::adjacent_find(migrations.begin(), migrations.end(), [](const Migration& a, const Migration& b) { return same_version(a.version, b.version); });
+    if (twin != migrations.end()) {
+        throw Error(Code::refused, "two files have the version " + twin->version + ": " + twin->source.path + " and " + std::next(twin)->source.path, "rename one");
+    }
+    return migrations;
+}
+
+}  // namespace ysdb::migrate

@@ -1,0 +1,34 @@
+// ysdb migrate: one ordered history of schema changes over all stores. Each function is a verb and returns what it found or did.
+// Errors of a server's refusal are Error(rejected) with file:line:column and the line itself.
+#pragma once
+
+#include <string>
+
+#include "core/context.h"
+#include "core/migrate/planner.h"
+#include "core/report/report.h"
+
+namespace ysdb::migrate {
+
+// Applies what is pending, under the runner lock. With context.dry_run: the plan, without lock or change.
+Report up(Context& context, const UpOptions& options);
+// What `up` would do: statements, stores, locks, sizes.
+Report plan_report(Context& context, const UpOptions& options);
+// {"applied":n,"pending":n,"migrations":[{version,name,store,state,checksum,applied_at}]}.
+Report status(Context& context);
+// Files against history, then the verify sections of what is applied, each in a transaction that is rolled back. Code::differences when a check fails.
+Report verify(Context& context);
+// Writes an empty migration file and says where. `store`: empty for the default one.
+Report create(Context& context, const std::string& name, const std::string& store);
+
+struct Repair {
+    std::string version;
+    std::int64_t step = 0;
+    bool applied = false;          // it took effect; otherwise it did not, and `up` runs it again
+};
+// Says of a statement that nothing can tell about whether it took effect.
+Report repair(Context& context, const Repair& repair, Millis lock_wait);
+// Takes every pending migration up to this version for applied, running nothing: for a database that had the schema before.
+Report baseline(Context& context, const std::string& version, Millis lock_wait);
+
+}  // namespace ysdb::migrate

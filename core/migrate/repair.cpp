@@ -1,0 +1,62 @@
+// The verbs that correct what ysdb knows, and run no migration.
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "core/migrate/migrate.h"
+#include "core/migrate/workspace.h"
+#include "core/plan/runner_lock.h"
+
+namespace ysdb::migrate {
+
+namespace {
+
+const Standing& standing_of(const Workspace& work, const std::string& version) {
+    for (const Standing& standing : work.standings) {
+        if (same_version(standing.version(), version)) return standing;
+    }
+    throw Error(Code::refused, "no migration has the version " + version, "see what there is: ysdb migrate status");
+}
+
+}  // namespace
+
+Report repair(Context& context, const Repair& repair, Millis lock_wait) {
+    Workspace work(context);
+    const auto lock = plan::RunnerLock::acquire(context, *work.store, *work.session, "migrate", lock_wait);
+    work.read();
+    const Standing& standing = standing_of(work, repair.version);
+    for (plan::JournalEntry entry : latest_by_step(standing.journal)) {
+        if (entry.step != repair.step || entry.event != plan::JournalEvent::intent) continue;
+        entry.event = repair.applied ? plan::JournalEvent::done : plan::JournalEvent::failed;
+        if (!context.dry_run) work.journal.write(entry, context.deadline());
+        Report report;
+        report.title = fmt::format("statement {} of {} {} {}", repair.step, standing.file ? standing.file->title() : repair.version, context.dry_run ? "would count as" : "counts as",
+                                   repair.applied ? "applied" : "not applied: up runs it again");
+        report.next = "ysdb migrate up";
+        return report;
+    }
+    throw Error(Code::refused, fmt::format("statement {} of migration {} is in no doubt", repair.step, repair.version), "see what is: ysdb migrate status");
+}
+
+Report baseline(Context& context, const std::string& version, Millis lock_wait) {
+    Workspace work(context);
+    const auto lock = plan::RunnerLock::acquire(context, *work.store, *work.session, "migrate", lock_wait);
+    if (!context.dry_run) work.install();
+    work.read();
+    standing_of(work, version);
+    Report report;
+    Table& table = report.add_table("migrations", "", {{"version"}, {"name"}, {"store"}});
+    for (const Standing& standing : work.standings) {
+        if (standing.row || version_less(version, standing.version())) continue;
+        if (!standing.journal.empty()) throw Error(Code::refused, standing.file->source.path + ": an unfinished run began it", "finish it first: ysdb migrate up --to " + standing.version());
+        table.rows.push_back({standing.file->version, standing.file->name, standing.file->store});
+        if (context.dry_run) continue;
+        const plan::SqlText row = history_insert(*standing.file, work.store->dialect(), context.run_id, Origin::baseline);
+        work.session->query(row.sql, row.params, context.deadline());
+    }
+    report.title = table.rows.empty() ? "nothing is pending up to version " + version : context.dry_run ? "would be taken for applied" : "taken for applied, nothing was run";
+    report.next = "ysdb migrate status";
+    return report;
+}
+
+}  // namespace ysdb::migrate

@@ -1,0 +1,40 @@
+// What every verb starts from: the files, the store that keeps the history, and what is in it.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "core/context.h"
+#include "core/migrate/standing.h"
+#include "core/plan/journal.h"
+
+namespace ysdb::migrate {
+
+MigrationDirectory directory_of(const Context& context);
+std::vector<Migration> read_files(Context& context);
+
+class Workspace {
+public:
+    // Opens one session on the history's store. Throws Error(config, connect).
+    explicit Workspace(Context& context);
+
+    // Reads history and journal; needs no lock and changes nothing.
+    void read();
+    // Makes our tables where they are missing; under the lock.
+    void install();
+
+    Context& context;
+    std::string home;                        // the store's name
+    SqlStore* store;
+    std::vector<Migration> files;
+    std::unique_ptr<SqlSession> session;
+    plan::Journal journal;
+    std::vector<HistoryRow> history;
+    std::vector<plan::JournalEntry> unfinished;
+    std::vector<Standing> standings;         // views into files and history
+
+private:
+    Workspace(Context& context, SqlStore& sql);
+};
+
+}  // namespace ysdb::migrate

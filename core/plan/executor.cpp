@@ -1,0 +1,325 @@
+#include "core/plan/executor.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "core/base/fault.h"
+#include "core/base/retry.h"
+#include "core/plan/refusals.h"
+#include "core/plan/watch.h"
+
+namespace ysdb::plan {
+
+namespace {
+
+constexpr Millis first_pause{100};
+constexpr Millis longest_pause{5'000};
+
+// Settings, prepared statements, temporary tables: what one unit leaves behind must not reach the next. The runner lock stays.
+constexpr std::string_view clean_session = "CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; DEALLOCATE ALL; UNLISTEN *; DISCARD SEQUENCES; DISCARD TEMP";
+// Every ALTER and mutation is followed to its end; an INSERT is on disk when it is answered.
+constexpr std::string_view clickhouse_settings = "SET alter_sync = 2, mutations_sync = 2, async_insert = 0";
+
+std::string set_lock_timeout(Millis timeout) { return fmt::format("SET lock_timeout = {}", timeout.count()); }
+
+SqlStatement statement_of(const SqlText& text) { return {text.sql, text.params, {}}; }
+
+// The script was BEGIN, the steps, then what records them.
+std::optional<std::size_t> failed_step(const Unit& unit, const ScriptResult& result) {
+    const bool in_step = result.done >= 1 && result.done <= unit.steps.size();
+    return in_step ? std::optional(result.done - 1) : std::nullopt;
+}
+
+Failure failure(std::optional<std::size_t> step, Error error, bool unknown = false) { return {0, step, std::move(error), unknown}; }
+
+}  // namespace
+
+Executor::Executor(Context& context, std::string job, const std::string& home, SqlSession& session, Journal& journal, const RunnerLock& lock, ExecutorOptions options)
+    : context_(context), job_(std::move(job)), home_(home), session_(session), journal_(journal), lock_(lock), options_(options) {
+    Lane lane;
+    lane.store = &context_.stores.get(home);
+    lane.session = &session_;
+    if (lane.sql().dialect() == Dialect::clickhouse) session_.query(clickhouse_settings, context_.deadline());
+    lanes_.emplace(home, std::move(lane));
+}
+
+Executor::~Executor() = default;
+
+Applied Executor::apply(const Plan& plan, ProgressTask& progress, const std::function<void(const Unit&, double)>& done) {
+    Watch watch(progress, context_.timeout);
+    watch_ = &watch;
+    Applied applied;
+    for (const Unit& unit : plan.units) {
+        if (context_.stop.stop_requested()) {
+            applied.stopped = true;
+            break;
+        }
+        lock_.check();
+        fault::point("plan.unit.before");
+        const auto start = SteadyClock::now();
+        try {
+            applied.failure = run(unit);
+        } catch (const Error& error) {
+            if (error.code() != Code::connect && error.code() != Code::rejected) throw;
+            applied.failure = failure(std::nullopt, error);
+        }
+        if (applied.failure) {
+            applied.failure->unit = applied.units;
+            break;
+        }
+        fault::point("plan.unit.after");
+        ++applied.units;
+        progress.add(1);
+        done(unit, std::chrono::duration<double>(SteadyClock::now() - start).count());
+    }
+    watch_ = nullptr;
+    return applied;
+}
+
+std::optional<Failure> Executor::run(const Unit& unit) {
+    if (unit.steps.empty()) {
+        record(unit);
+        return std::nullopt;
+    }
+    Lane& here = lane(unit.store);
+    // At home only a step that ran alone leaves an intent behind.
+    if (!unit.transaction || (at_home(here) && unit.steps.front().begun)) return alone(unit, here);
+    auto failed = at_home(here) ? transaction(unit, here) : transaction_elsewhere(unit, here);
+    if (failed && unit.or_alone && refuses_transaction(failed->error)) return alone(unit, here);
+    return failed;
+}
+
+// --- one transaction ----------------------------------------------------------------------------------------------------------
+
+std::optional<Failure> Executor::transaction(const Unit& unit, Lane& lane) {
+    std::vector<SqlText> tail;
+    const bool whole = unit.opens && unit.closes;
+    if (!whole) tail.push_back(journal_.insert(entry(unit, JournalEvent::done, next_label())));
+    if (unit.closes) {
+        for (SqlText& text : closing(unit, !whole)) tail.push_back(std::move(text));
+    }
+    fault::point("plan.run.before");
+    ScriptResult result = send(unit, lane, tail, "");
+    if (!result.error) {
+        fault::point("plan.run.after");
+        return std::nullopt;
+    }
+    return failure(failed_step(unit, result), std::move(*result.error));
+}
+
+// The record cannot be in the same transaction: a mark can, and a later run finds the mark.
+std::optional<Failure> Executor::transaction_elsewhere(const Unit& unit, Lane& lane) {
+    const Step& first = unit.steps.front();
+    std::optional<Failure> unknown;
+    if (first.begun && settle(unit, find_mark(first.begun->label), lane, unknown)) return std::nullopt;
+    if (unknown) return unknown;
+    const std::string label = next_label();
+    fault::point("plan.intent.before");
+    journal_.write(entry(unit, JournalEvent::intent, label), context_.deadline());
+    fault::point("plan.intent.after");
+    Journal theirs(*lane.session, lane.sql().dialect(), job_);
+    const std::vector<SqlText> mark{theirs.insert(entry(unit, JournalEvent::done, label))};
+    fault::point("plan.run.before");
+    ScriptResult result = send(unit, lane, mark, label);
+    if (result.error) {
+        if (result.error->code() != Code::connect) journal_.write(entry(unit, JournalEvent::failed, label), context_.deadline());
+        return failure(failed_step(unit, result), std::move(*result.error));
+    }
+    fault::point("plan.run.after");
+    journal_.write(entry(unit, JournalEvent::done, label), context_.deadline());
+    fault::point("plan.outcome.after");
+    record(unit);
+    return std::nullopt;
+}
+
+// BEGIN, the steps, the tail, COMMIT; again as a whole while another transaction is in the way.
+ScriptResult Executor::send(const Unit& unit, Lane& lane, std::span<const SqlText> tail, const std::string& label) {
+    prepare(lane, unit.lock_timeout.value_or(options_.lock_timeout));
+    if (!label.empty()) lane.session->set_label(label);
+    std::vector<SqlStatement> statements{{"BEGIN"}};
+    for (const Step& step : unit.steps) statements.push_back({step.sql, {}, step.copy_rows});
+    // A file may have changed who it is; the record is ours.
+    if (unit.dirties_session) statements.push_back({"SET LOCAL SESSION AUTHORIZATION DEFAULT"});
+    for (const SqlText& text : tail) statements.push_back(statement_of(text));
+    statements.push_back({"COMMIT"});
+    lane.dirty = lane.dirty || unit.dirties_session;
+    Millis pause = first_pause;
+    for (int tries = 1;; ++tries, pause = std::min(pause * 2, longest_pause)) {
+        ScriptResult result = [&] {
+            const auto guard = watch_->over(lane.sql(), *lane.session, label, unit.what);
+            return lane.session->script(statements, Deadline::never());
+        }();
+        if (!result.error || result.error->code() == Code::connect) return result;
+        lane.session->query("ROLLBACK", context_.deadline());
+        if (!found_no_lock(*result.error) || tries >= options_.lock_tries) return result;
+        context_.log.warn("lock not free", {{"unit", unit.what}, {"try", tries}, {"of", options_.lock_tries}, {"reason", result.error->message()}});
+        if (!pause_for(pause, context_.stop)) return result;
+    }
+}
+
+// --- one step outside a transaction -------------------------------------------------------------------------------------------
+
+std::optional<Failure> Executor::alone(const Unit& unit, Lane& lane) {
+    const Step& step = unit.steps.front();
+    std::optional<Failure> unknown;
+    if (step.begun && settle(unit, std::nullopt, lane, unknown)) return std::nullopt;
+    if (unknown) return unknown;
+
+    prepare(lane, step.waits_for_others ? Millis(0) : unit.lock_timeout.value_or(options_.lock_timeout));
+    JournalEntry intent = entry(unit, JournalEvent::intent, next_label());
+    if (step.probe) intent.found = look(*step.probe, lane, true) == Effect::present ? "present" : "absent";
+    fault::point("plan.intent.before");
+    journal_.write(intent, context_.deadline());
+    fault::point("plan.intent.after");
+    lane.session->set_label(intent.label);
+    lane.dirty = lane.dirty || unit.dirties_session;
+    Millis pause = first_pause;
+    for (int tries = 1;; ++tries, pause = std::min(pause * 2, longest_pause)) {
+        try {
+            const auto guard = watch_->over(lane.sql(), *lane.session, intent.label, step.what);
+            fault::point("plan.run.before");
+            lane.session->query(step.sql, Deadline::never());
+            fault::point("plan.run.after");
+            break;
+        } catch (const Error& error) {
+            if (error.code() == Code::connect) return failure(0, error);  // the intent stays open: the next run settles it
+            if (found_no_lock(error) && tries < options_.lock_tries && pause_for(pause, context_.stop)) continue;
+            if (step.may_leave_part && !refused_before_running(error)) return failure(0, error, true);
+            JournalEntry outcome = intent;
+            outcome.event = JournalEvent::failed;
+            journal_.write(outcome, context_.deadline());
+            return failure(0, error);
+        }
+    }
+    fault::point("plan.outcome.before");
+    intent.event = JournalEvent::done;
+    journal_.write(intent, context_.deadline());
+    fault::point("plan.outcome.after");
+    record(unit);
+    return std::nullopt;
+}
+
+bool Executor::settle(const Unit& unit, const std::optional<SqlText>& mark, Lane& lane, std::optional<Failure>& unknown) {
+    const Step& step = unit.steps.front();
+    const JournalEntry& begun = *step.begun;
+    wait_for_orphan(lane, begun.label);
+    Effect effect = Effect::unclear;
+    if (mark) {
+        effect = look({*mark, {}}, lane, false);
+    } else if (begun.found == "present") {
+        effect = Effect::absent;  // it was there before the step: the look proves nothing, and the server refuses or ignores it again
+    } else if (step.probe) {
+        effect = look(*step.probe, lane, true);
+    } else if (step.repeatable) {
+        effect = Effect::absent;
+    }
+    if (effect == Effect::unclear) {
+        unknown = failure(0, Error(Code::partial, "an earlier run was cut off while '" + step.what + "' ran, and nothing tells whether it took effect"), true);
+        return false;
+    }
+    context_.log.info("settled", {{"unit", unit.what}, {"step", step.number}, {"effect", effect == Effect::present ? "present" : "absent"}});
+    if (effect != Effect::present) return false;
+    JournalEntry outcome = begun;
+    outcome.event = JournalEvent::done;
+    journal_.write(outcome, context_.deadline());
+    record(unit);
+    return true;
+}
+
+Effect Executor::look(const Probe& probe, Lane& lane, bool mend) {
+    const Deadline deadline = Deadline::after(options_.orphan_wait);
+    while (true) {
+        const SqlResult result = lane.session->query(probe.look.sql, probe.look.params, context_.deadline());
+        if (result.rows() == 0) return Effect::absent;
+        const std::string word = result.row(0).text_or(0, "");
+        // A file's own probe answers with a truth.
+        if (word == "present" || word == "t" || word == "true" || word == "1") return Effect::present;
+        if (word == "absent" || word == "f" || word == "false" || word == "0") return Effect::absent;
+        if (word == "broken" && mend && !probe.mend.empty()) {
+            const std::string what = result.row(0).text(1);
+            context_.log.warn("removing what a broken run left", {{"what", what}});
+            prepare(lane, Millis(0));
+            lane.session->query(probe.mend + what, Deadline::never());
+            return Effect::absent;
+        }
+        if (word != "running" || deadline.passed()) return Effect::unclear;
+        if (!pause_for(Millis(250), context_.stop)) throw Error(Code::interrupted, "interrupted while waiting for a statement of another session");
+    }
+}
+
+void Executor::wait_for_orphan(Lane& lane, const std::string& label) {
+    if (label.empty()) return;
+    const bool clickhouse = lane.sql().dialect() == Dialect::clickhouse;
+    const std::string sql = clickhouse ? "SELECT count() FROM system.processes WHERE startsWith(query_id, {p1:String})"
+                                       : "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1 AND pid <> pg_backend_pid()";
+    const std::vector<std::optional<std::string>> params{clickhouse ? label + "-" : label};
+    const Deadline deadline = Deadline::after(options_.orphan_wait);
+    for (Millis pause{25};; pause = std::min(pause * 2, Millis(1'000))) {
+        if (lane.session->query(sql, params, context_.deadline()).row(0).text(0) == "0") return;
+        if (deadline.passed()) {
+            throw Error(Code::locked, "store '" + lane.store->name() + "': a statement of a run that was killed is still at work (" + label + ")",
+                        clickhouse ? "wait, or end it: KILL QUERY WHERE startsWith(query_id, '" + label + "')"
+                                   : "wait, or end it: SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = '" + label + "'");
+        }
+        if (!pause_for(pause, context_.stop)) throw Error(Code::interrupted, "interrupted while waiting for a statement of a killed run");
+    }
+}
+
+// --- records ------------------------------------------------------------------------------------------------------------------
+
+// What ends a key: the job's record, then the journal's line below it. In this order, so that a crash between them loses nothing.
+std::vector<SqlText> Executor::closing(const Unit& unit, bool journaled) {
+    std::vector<SqlText> texts = unit.record;
+    if (journaled) texts.push_back(journal_.insert({unit.key, 0, JournalEvent::complete, "", unit.store, "", "", ""}));
+    return texts;
+}
+
+void Executor::record(const Unit& unit) {
+    if (!unit.closes) return;
+    Lane& home = lane(home_);
+    std::vector<SqlText> texts = closing(unit, true);
+    if (home.sql().transactional_ddl()) {
+        texts.insert(texts.begin(), SqlText{"BEGIN", {}});
+        texts.push_back({"COMMIT", {}});
+    }
+    std::vector<SqlStatement> statements;
+    for (const SqlText& text : texts) statements.push_back(statement_of(text));
+    fault::point("plan.record.before");
+    const ScriptResult result = home.session->script(statements, context_.deadline());
+    if (result.error) throw *result.error;
+    fault::point("plan.record.after");
+}
+
+// --- sessions -----------------------------------------------------------------------------------------------------------------
+
+void Executor::prepare(Lane& lane, Millis lock_timeout) {
+    if (lane.sql().dialect() != Dialect::postgres) return;
+    if (lane.dirty) {
+        lane.session->query(clean_session, context_.deadline());
+        lane.dirty = false;
+        lane.lock_timeout.reset();
+    }
+    if (lane.lock_timeout == lock_timeout) return;
+    lane.session->query(set_lock_timeout(lock_timeout), context_.deadline());
+    lane.lock_timeout = lock_timeout;
+}
+
+Executor::Lane& Executor::lane(const std::string& name) {
+    if (const auto found = lanes_.find(name); found != lanes_.end()) return found->second;
+    Lane lane;
+    lane.store = &context_.stores.get(name);
+    lane.own = lane.sql().open_session("ysdb " + job_ + " " + context_.run_id, context_.deadline());
+    lane.session = lane.own.get();
+    if (lane.sql().dialect() == Dialect::clickhouse) lane.session->query(clickhouse_settings, context_.deadline());
+    if (lane.sql().transactional_ddl()) install_table(*lane.session, lane.sql().dialect(), "journal", context_.deadline());
+    return lanes_.emplace(name, std::move(lane)).first->second;
+}
+
+JournalEntry Executor::entry(const Unit& unit, JournalEvent event, const std::string& label) const {
+    const Step& step = unit.steps.front();
+    const bool all = unit.steps.size() > 1 || (unit.transaction && unit.opens && unit.closes);
+    return {unit.key, all ? whole_unit : step.number, event, step.hash, unit.store, step.place, label, ""};
+}
+
+}  // namespace ysdb::plan

@@ -1,0 +1,91 @@
+// Applies a Plan: unit after unit, each recorded, each with fault points around it.
+// A transactional unit commits its change and its record together. A step outside a transaction writes its intent before and its outcome
+// after; a later run settles an intent without an outcome: it waits for the statement if it still runs, looks whether it took effect,
+// and goes on, or says that nobody can know (law 16).
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "core/context.h"
+#include "core/plan/plan.h"
+#include "core/plan/runner_lock.h"
+
+namespace ysdb::plan {
+
+class Watch;
+
+struct ExecutorOptions {
+    Millis lock_timeout{5'000};   // PostgreSQL's lock_timeout for a statement; a unit may bring its own
+    int lock_tries = 10;          // how often a unit that found no lock is tried in all
+    Millis orphan_wait{60'000};   // for a statement that a killed run left on its server
+};
+
+struct Failure {
+    std::size_t unit = 0;                 // index in the plan
+    std::optional<std::size_t> step;      // index in the unit; nullopt: none of its statements (connection, COMMIT, record)
+    Error error;
+    // Whether the step took effect cannot be known: the run before was killed over it, or it failed and may have done a part.
+    bool unknown = false;
+};
+
+struct Applied {
+    std::size_t units = 0;                // that are done, from the beginning of the plan
+    std::optional<Failure> failure;
+    bool stopped = false;                 // the stop token was seen between two units
+};
+
+// Not thread-safe.
+class Executor {
+public:
+    // `home`: the store that keeps history and journal; `session` is the one that holds the lock.
+    Executor(Context& context, std::string job, const std::string& home, SqlSession& session, Journal& journal, const RunnerLock& lock, ExecutorOptions options);
+    ~Executor();
+
+    // Throws only for what is no unit's fault. `done` is told of each unit as soon as it is recorded.
+    Applied apply(const Plan& plan, ProgressTask& progress, const std::function<void(const Unit&, double seconds)>& done);
+
+private:
+    // A store in use: the session that runs its statements, and what was set in it.
+    struct Lane {
+        Store* store = nullptr;
+        SqlSession* session = nullptr;
+        std::unique_ptr<SqlSession> own;
+        std::optional<Millis> lock_timeout;
+        bool dirty = false;
+        SqlStore& sql() const { return *store->sql(); }
+    };
+
+    std::optional<Failure> run(const Unit& unit);
+    std::optional<Failure> transaction(const Unit& unit, Lane& lane);
+    std::optional<Failure> transaction_elsewhere(const Unit& unit, Lane& lane);
+    std::optional<Failure> alone(const Unit& unit, Lane& lane);
+    // Of a unit whose first step an earlier run began. True: it took effect, its outcome is written. False: it must run.
+    bool settle(const Unit& unit, const std::optional<SqlText>& mark, Lane& lane, std::optional<Failure>& unknown);
+    ScriptResult send(const Unit& unit, Lane& lane, std::span<const SqlText> tail, const std::string& label);
+    void record(const Unit& unit);
+    std::vector<SqlText> closing(const Unit& unit, bool journaled);
+    Effect look(const Probe& probe, Lane& lane, bool mend);
+    void wait_for_orphan(Lane& lane, const std::string& label);
+    void prepare(Lane& lane, Millis lock_timeout);
+    Lane& lane(const std::string& store);
+    JournalEntry entry(const Unit& unit, JournalEvent event, const std::string& label) const;
+    std::string next_label() { return "ysdb " + job_ + " " + context_.run_id + "/" + std::to_string(++labels_); }
+    bool at_home(const Lane& lane) const { return lane.session == &session_; }
+
+    Context& context_;
+    std::string job_;
+    std::string home_;
+    SqlSession& session_;
+    Journal& journal_;
+    const RunnerLock& lock_;
+    ExecutorOptions options_;
+    std::map<std::string, Lane> lanes_;
+    Watch* watch_ = nullptr;     // during apply()
+    int labels_ = 0;
+};
+
+}  // namespace ysdb::plan

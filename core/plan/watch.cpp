@@ -1,0 +1,78 @@
+#include "core/plan/watch.h"
+
+#include <fmt/core.h>
+
+#include "core/base/retry.h"
+
+namespace ysdb::plan {
+
+namespace {
+
+constexpr Millis patience{2'000};
+
+std::string look_postgres(SqlStore& store, std::int64_t backend, Deadline deadline) {
+    const std::vector<std::optional<std::string>> params{std::to_string(backend)};
+    const SqlResult blockers = store.query(
+        "SELECT a.pid, coalesce(nullif(a.application_name, ''), '?'), coalesce(a.usename, '?'), coalesce(round(extract(epoch FROM clock_timestamp() - a.xact_start))::text, '?')"
+        " FROM unnest(pg_blocking_pids($1::int)) AS b(pid) JOIN pg_stat_activity a USING (pid) LIMIT 1", params, deadline);
+    if (blockers.rows() > 0) {
+        const SqlRow row = blockers.row(0);
+        return fmt::format("blocked by pid {} ({}, user {}, in a transaction for {} s)", row.text(0), row.text(1), row.text(2), row.text(3));
+    }
+    const SqlResult build = store.query("SELECT phase, CASE WHEN blocks_total > 0 THEN 100 * blocks_done / blocks_total END FROM pg_stat_progress_create_index WHERE pid = $1", params, deadline);
+    if (build.rows() == 0) return {};
+    return build.row(0).text(0) + (build.row(0).null(1) ? "" : " " + build.row(0).text(1) + " %");
+}
+
+std::string look_clickhouse(SqlStore& store, const std::string& label, Deadline deadline) {
+    const std::vector<std::optional<std::string>> params{label};
+    const SqlResult rows = store.query("SELECT read_rows, written_rows FROM system.processes WHERE startsWith(query_id, {p1:String}) LIMIT 1", params, deadline);
+    return rows.rows() == 0 ? std::string() : fmt::format("{} rows read, {} written", rows.row(0).text(0), rows.row(0).text(1));
+}
+
+}  // namespace
+
+Watch::Watch(ProgressTask& task, Millis timeout) : task_(task), timeout_(timeout), thread_([this](std::stop_token stop) {
+    while (pause_for(Millis(1'000), stop)) look();
+}) {}
+
+Watch::~Watch() = default;
+
+Watch::Guard Watch::over(SqlStore& store, SqlSession& session, std::string label, std::string what) {
+    const std::lock_guard lock(mutex_);
+    store_ = &store;
+    backend_ = session.backend_id();
+    label_ = std::move(label);
+    what_ = std::move(what);
+    since_ = SteadyClock::now();
+    return Guard(*this);
+}
+
+Watch::Guard::~Guard() {
+    const std::lock_guard lock(watch_.mutex_);
+    watch_.store_ = nullptr;
+}
+
+void Watch::look() {
+    SqlStore* store = nullptr;
+    std::int64_t backend = 0;
+    std::string label, text;
+    {
+        const std::lock_guard lock(mutex_);
+        if (store_ == nullptr || SteadyClock::now() - since_ < patience) return;
+        store = store_;
+        backend = backend_;
+        label = label_;
+        text = what_ + ", " + human_duration(std::chrono::duration<double>(SteadyClock::now() - since_).count());
+    }
+    try {
+        const std::string more = store->dialect() == Dialect::clickhouse ? look_clickhouse(*store, label, Deadline::after(timeout_))
+                                 : backend != 0                           ? look_postgres(*store, backend, Deadline::after(timeout_))
+                                                                          : std::string();
+        task_.note(more.empty() ? text : text + ": " + more);
+    } catch (const Error&) {
+        task_.note(text);  // looking is a courtesy; the statement itself says what is wrong
+    }
+}
+
+}  // namespace ysdb::plan

@@ -1,0 +1,56 @@
+// A directory with a ysdb.toml and migrations, over databases of its own, driven through the binary as a user would.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+
+#include "core/base/file.h"
+#include "tests/live/support.h"
+#include "tests/temp_dir.h"
+
+namespace ysdb::test {
+
+class MigrateProject {
+public:
+    enum class Home { postgres, clickhouse };
+    explicit MigrateProject(Home home = Home::postgres) {
+        std::filesystem::create_directory(directory_.path() / "migrations");
+        std::string toml = "[stores.analytics]\nurl = \"" + clickhouse_.config().url + "\"\n";
+        if (home == Home::postgres) {
+            postgres_ = std::make_unique<TestDatabase>();
+            toml += "[stores.main]\nurl = \"" + postgres_->config().url + "\"\n[migrate]\nstore = \"main\"\n";
+        } else {
+            toml += "[migrate]\nstore = \"analytics\"\n";
+        }
+        write_file_atomically(directory_.path() / "ysdb.toml", toml);
+        if (postgres_) main_ = open_store(postgres_->config());
+        analytics_ = open_store(clickhouse_.config());
+    }
+
+    void file(const std::string& name, const std::string& text) const { write_file_atomically(directory_.path() / "migrations" / name, text); }
+    void remove(const std::string& name) const { std::filesystem::remove(directory_.path() / "migrations" / name); }
+    CommandResult ysdb(std::vector<std::string> arguments, const std::string& fault = {}) const {
+        arguments.insert(arguments.begin(), "migrate");
+        std::map<std::string, std::string> environment{{"XDG_CONFIG_HOME", "/nonexistent"}};
+        if (!fault.empty()) environment["YSDB_FAULT"] = fault;
+        return run_ysdb(std::move(arguments), std::move(environment), directory_.string());
+    }
+    SqlStore& main() const { return *main_->sql(); }
+    SqlStore& analytics() const { return *analytics_->sql(); }
+    // The first cell of the answer.
+    std::string pg(const std::string& sql) const { return first(main(), sql); }
+    std::string ch(const std::string& sql) const { return first(analytics(), sql); }
+
+private:
+    static std::string first(SqlStore& store, const std::string& sql) {
+        const SqlResult result = store.query(sql, Deadline::after(Millis(20'000)));
+        return result.cells.empty() ? "" : result.cells[0].value_or("NULL");
+    }
+
+    TempDir directory_;
+    std::unique_ptr<TestDatabase> postgres_;
+    TestClickHouse clickhouse_;
+    std::unique_ptr<Store> main_, analytics_;
+};
+
+}  // namespace ysdb::test
