@@ -18,7 +18,8 @@ Deadline soon() { return Deadline::after(Millis(20'000)); }
 
 std::string states(const MigrateProject& project) {
     std::string text;
-    for (const Json& migration : Json::parse(project.ysdb({"status", "--output", "json"}).out).at("migrations")) {
+    const Json status = Json::parse(project.ysdb({"status", "--output", "json"}).out);
+    for (const Json& migration : status.at("migrations")) {
         text += (text.empty() ? "" : " ") + migration.at("version").get<std::string>() + ":" + migration.at("state").get<std::string>();
     }
     return text;
@@ -37,7 +38,7 @@ TEST_CASE("up applies files of both stores in one history, and finds nothing to 
     CAPTURE(first.err);
     REQUIRE(first.exit_code == 0);
     CHECK(Json::parse(first.out).at("applied") == 3);
-    CHECK(project.pg("SELECT count(*) FROM users") == "2");
+    CHECK(project.pg("SELECT count(*) FROM public.users") == "2");
     CHECK(project.ch("SELECT count() FROM system.columns WHERE database = currentDatabase() AND table = 'prices'") == "3");
 
     const Json status = Json::parse(project.ysdb({"status", "--output", "json"}).out);

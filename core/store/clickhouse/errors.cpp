@@ -35,6 +35,15 @@ std::string_view bare(std::string_view text) {
     return text;
 }
 
+// "Syntax error: failed at position 28 (...)" -> 28; 0 when it says no place.
+std::size_t position_in(std::string_view text) {
+    constexpr std::string_view mark = "failed at position ";
+    const auto at = text.find(mark);
+    std::size_t position = 0;
+    if (at != std::string_view::npos) std::from_chars(text.data() + at + mark.size(), text.data() + text.size(), position);
+    return position;
+}
+
 std::string hint_for(int code) {
     switch (code) {
         case 60: return "see what is there: SHOW TABLES";
@@ -65,7 +74,7 @@ Error server_error(const std::string& store, std::string_view text, int code) {
     const std::string message = one_line(bare(text));
     Error error(Code::rejected, "store '" + store + "': " + (message.empty() ? "the server failed without saying why" : message), hint_for(code));
     if (code != 0) error.with_server_code(std::to_string(code));
-    error.with_retryable(contains(passing_codes, code));
+    error.with_retryable(contains(passing_codes, code)).with_position(position_in(text));
     return error;
 }
 
