@@ -18,6 +18,7 @@ Report snapshot(const Invocation& line, Context& context, Operator&) {
     options.filter = route_filter(line);
     options.workers = static_cast<int>(line.integer_between("--workers", 1, 64));
     options.batch_bytes = std::clamp<std::uint64_t>(*line.size("--batch"), 64u << 10, 256u << 20);
+    options.lock_wait = *line.duration("--lock-wait");
     options.restart = line.has("--restart");
     return context.dry_run ? sync::plan_snapshot(context, options) : sync::run_snapshot(context, options);
 }
@@ -36,6 +37,7 @@ CommandSpec snapshot_verb() {
     verb.flags = route_flags();
     verb.flags.push_back({"--workers", "N", "readers and writers that take turns", "3"});
     verb.flags.push_back({"--batch", "SIZE", "bytes of one insert", "8MiB"});
+    verb.flags.push_back({"--lock-wait", "DURATION", "wait this long for another run of the same set", "0s"});
     verb.flags.push_back({"--restart", "", "forget an unfinished run and copy every table again"});
     verb.arguments = {{"TABLE", "schema.table of the source; all of the set when none is named", false, true}};
     verb.examples = {{"ysdb sync snapshot --dry-run", "what would be copied, how big it is, which locks it takes"},

@@ -9,6 +9,7 @@
 
 #include "core/base/fault.h"
 #include "core/base/retry.h"
+#include "core/plan/runner_lock.h"
 #include "core/sync/snapshot_state.h"
 
 namespace ysdb::sync {
@@ -244,6 +245,11 @@ public:
 private:
     void copy_group(const Group& group) {
         RowSource& source = source_of(context_.stores.get(group.source));
+        // Two runs of one set would take each other's staging tables for leftovers.
+        SqlStore* sql = context_.stores.get(group.source).sql();
+        if (sql == nullptr) throw Error(Code::refused, "store '" + group.source + "' cannot be locked against a second run");
+        const auto session = sql->open_session("ysdb sync snapshot " + context_.run_id, context_.deadline());
+        const auto lock = plan::RunnerLock::acquire(context_, *sql, *session, "sync " + group.set, options_.lock_wait);
         SnapshotState state(context_.stores.get(group.sink), group.set, context_.deadline());
         const auto unfinished = options_.restart ? std::nullopt : state.unfinished_run(context_.deadline());
         const std::string run = unfinished.value_or(context_.run_id);

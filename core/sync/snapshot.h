@@ -19,6 +19,7 @@ struct SnapshotOptions {
     int workers = 3;                                  // readers, and writers: each takes turns
     std::size_t batch_bytes = 8u << 20;               // canonical bytes of one insert
     std::uint64_t rows_per_range = 200'000;
+    Millis lock_wait{0};                              // how long to wait for another run of the same set
     bool restart = false;                             // forget an unfinished run: copy every table again
 };
 

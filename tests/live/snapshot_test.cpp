@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include <filesystem>
+#include <future>
 #include <nlohmann/json.hpp>
 
 #include "core/base/file.h"
@@ -149,6 +150,18 @@ TEST_CASE("after a kill between two tables the finished one is not copied again"
     CHECK(report["tables"][0]["state"] == "complete since the interrupted run");
     CHECK(report["tables"][1]["state"] == "complete");
     CHECK(site.json({"sync", "snapshot"})["tables"][0]["state"] == "complete");
+}
+
+TEST_CASE("a second run of the same set ends with exit 6 and says who holds the lock, and the first is not disturbed") {
+    Site site;
+    site.source("CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT g, repeat(md5(g::text), 8) FROM generate_series(1, 200000) g; ANALYZE t");
+    auto first = std::async(std::launch::async, [&] { return site.ysdb({"sync", "snapshot", "--batch", "64KiB", "--workers", "1"}); });
+    REQUIRE(eventually([&] { return site.target("SELECT count() FROM system.tables WHERE database = currentDatabase() AND name LIKE '%staging%'").row(0).integer(0) == 1; }));
+    const CommandResult second = site.ysdb({"sync", "snapshot"});
+    CHECK(second.exit_code == 6);
+    CHECK(second.err.find("ysdb sync snapshot") != std::string::npos);
+    CHECK(first.get().exit_code == 0);
+    CHECK(site.ysdb({"validate"}).exit_code == 0);
 }
 
 TEST_CASE("a target or a source that is not there is exit 4 and named") {
