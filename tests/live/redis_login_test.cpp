@@ -1,8 +1,7 @@
-// programs: redis-server openssl
+// programs: redis-server
 // Logging in to a Redis of the test's own: passwords, users, databases, TLS.
 #include <doctest/doctest.h>
 
-#include "core/base/process.h"
 #include "core/store/redis/redis.h"
 #include "tests/live/servers.h"
 #include "tests/live/support.h"
@@ -23,19 +22,6 @@ Error refusal(const StoreConfig& config) {
     CHECK(!failure.error.hint().empty());
     for (const char* secret : {"hunter2", "swordfish"}) CHECK((failure.error.message() + failure.error.hint()).find(secret) == std::string::npos);
     return failure.error;
-}
-
-void openssl(std::vector<std::string> arguments) {
-    SpawnOptions options;
-    options.argv = std::move(arguments);
-    options.argv.insert(options.argv.begin(), "openssl");
-    REQUIRE(run_command(options, soon()).exit_code == 0);
-}
-
-// A certificate for 127.0.0.1 that signs itself.
-void make_certificate(const std::filesystem::path& directory, const std::string& name) {
-    openssl({"req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=" + name, "-addext",
-             "subjectAltName=IP:127.0.0.1", "-keyout", (directory / (name + ".key")).string(), "-out", (directory / (name + ".pem")).string()});
 }
 
 }  // namespace
@@ -78,14 +64,14 @@ TEST_CASE("the database of the url is the one that commands see") {
 
 TEST_CASE("over TLS the server's certificate must be signed by the named authority and carry the host's name") {
     TemporaryDirectory directory;
-    make_certificate(directory.path(), "server");
-    make_certificate(directory.path(), "client");
-    make_certificate(directory.path(), "stranger");
-    const auto file = [&](const std::string& name) { return (directory.path() / name).string(); };
-    RedisProcess server(directory.path() / "redis", {"port 0", "tls-port PORT", "tls-cert-file " + file("server.pem"), "tls-key-file " + file("server.key"),
-                                                     "tls-ca-cert-file " + file("client.pem"), "requirepass swordfish", "save ''"});
+    const Authority authority(directory.path(), "authority");
+    const Authority stranger(directory.path(), "stranger");
+    const Certificate of_server = authority.issue("server", "IP:127.0.0.1");
+    const Certificate of_client = authority.issue("client", "DNS:client");
+    RedisProcess server(directory.path() / "redis", {"port 0", "tls-port PORT", "tls-cert-file " + of_server.file, "tls-key-file " + of_server.key_file,
+                                                     "tls-ca-cert-file " + authority.file(), "requirepass swordfish", "save ''"});
     StoreConfig config = store_at("cache", "rediss://" + server.address() + "/0", "swordfish");
-    config.options = {{"tls_ca", file("server.pem")}, {"tls_cert", file("client.pem")}, {"tls_key", file("client.key")}};
+    config.options = {{"tls_ca", authority.file()}, {"tls_cert", of_client.file}, {"tls_key", of_client.key_file}};
 
     const auto store = open_store(config);
     CHECK(store->probe(soon()).role == "primary");
@@ -95,7 +81,7 @@ TEST_CASE("over TLS the server's certificate must be signed by the named authori
     CHECK(std::all_of(replies.begin(), replies.end(), [&](const redis::Reply& reply) { return reply.text == megabyte; }));
 
     StoreConfig other_authority = config;
-    other_authority.options["tls_ca"] = file("stranger.pem");
+    other_authority.options["tls_ca"] = stranger.file();
     CHECK(refusal(other_authority).message().find("not trusted") != std::string::npos);
 
     StoreConfig other_name = config;
@@ -103,13 +89,13 @@ TEST_CASE("over TLS the server's certificate must be signed by the named authori
     CHECK(refusal(other_name).message().find("not trusted: hostname mismatch") != std::string::npos);
 
     StoreConfig no_client_certificate = config;
-    no_client_certificate.options = {{"tls_ca", file("server.pem")}};
+    no_client_certificate.options = {{"tls_ca", authority.file()}};
     CHECK(!refusal(no_client_certificate).hint().empty());
 
     StoreConfig plain = store_at("cache", "redis://" + server.address(), "swordfish");
     CHECK(refusal(plain).hint().find("rediss://") != std::string::npos);
 
     StoreConfig no_such_file = config;
-    no_such_file.options["tls_ca"] = file("none.pem");
+    no_such_file.options["tls_ca"] = (directory.path() / "none.pem").string();
     CHECK(failure_of([&] { open_store(no_such_file)->probe(soon()); }).error.code() == Code::config);
 }

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <openssl/ssl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -28,6 +29,24 @@ int listen_on_loopback(int& port) {
     return fd;
 }
 
+// A client's socket; -1 when none came for a moment.
+int accept_soon(int fd) {
+    pollfd waiting{fd, POLLIN, 0};
+    return poll(&waiting, 1, 20) > 0 ? accept(fd, nullptr, nullptr) : -1;
+}
+
+// -1 when nobody listens.
+int connect_to_loopback(int port) {
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(static_cast<std::uint16_t>(port));
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0) return fd;
+    close(fd);
+    return -1;
+}
+
 }  // namespace
 
 int free_port() {
@@ -47,8 +66,10 @@ TemporaryDirectory::~TemporaryDirectory() {
     std::filesystem::remove_all(path_, ignored);
 }
 
-StrangeServer::StrangeServer(std::string answer) : fd_(listen_on_loopback(port_)) {
-    if (!answer.empty()) thread_ = std::jthread([this, answer = std::move(answer)](std::stop_token stop) { serve(stop, answer); });
+StrangeServer::StrangeServer(std::string answer) : StrangeServer(std::move(answer), false) {}
+
+StrangeServer::StrangeServer(std::string answer, bool hangs_up) : fd_(listen_on_loopback(port_)) {
+    if (hangs_up || !answer.empty()) thread_ = std::jthread([this, answer = std::move(answer)](std::stop_token stop) { serve(stop, answer); });
 }
 
 StrangeServer::~StrangeServer() {
@@ -58,13 +79,71 @@ StrangeServer::~StrangeServer() {
 
 void StrangeServer::serve(std::stop_token stop, const std::string& answer) {
     while (!stop.stop_requested()) {
-        pollfd waiting{fd_, POLLIN, 0};
-        if (poll(&waiting, 1, 20) <= 0) continue;
-        const int client = accept(fd_, nullptr, nullptr);
+        const int client = accept_soon(fd_);
+        if (client < 0) continue;
         char buffer[4096];
         if (recv(client, buffer, sizeof buffer, 0) > 0) send(client, answer.data(), answer.size(), MSG_NOSIGNAL);
+        // What is still unread at close() becomes a reset, which may overtake the answer.
+        shutdown(client, SHUT_WR);
+        for (pollfd more{client, POLLIN, 0}; poll(&more, 1, 200) > 0 && recv(client, buffer, sizeof buffer, 0) > 0;) {}
         close(client);
     }
+}
+
+TlsFront::TlsFront(const Certificate& certificate, int plain_port)
+    : plain_port_(plain_port), fd_(listen_on_loopback(port_)), context_(SSL_CTX_new(TLS_server_method()), SSL_CTX_free) {
+    if (SSL_CTX_use_certificate_chain_file(context_.get(), certificate.file.c_str()) != 1 ||
+        SSL_CTX_use_PrivateKey_file(context_.get(), certificate.key_file.c_str(), SSL_FILETYPE_PEM) != 1) {
+        throw Error(Code::internal, "cannot serve TLS with " + certificate.file);
+    }
+    thread_ = std::jthread([this](std::stop_token stop) { serve(stop); });
+}
+
+TlsFront::~TlsFront() {
+    thread_ = {};
+    connections_.clear();
+    close(fd_);
+}
+
+void TlsFront::serve(std::stop_token stop) {
+    while (!stop.stop_requested()) {
+        const int client = accept_soon(fd_);
+        if (client >= 0) connections_.emplace_back([this, client](std::stop_token until) { carry(until, client); });
+    }
+}
+
+void TlsFront::carry(std::stop_token stop, int client) {
+    const timeval patience{1, 0};  // with a client that begins no handshake
+    setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    const std::unique_ptr<SSL, void (*)(SSL*)> tls(SSL_new(context_.get()), SSL_free);
+    SSL_set_fd(tls.get(), client);
+    const int plain = connect_to_loopback(plain_port_);
+    if (SSL_accept(tls.get()) == 1 && plain >= 0) {
+        std::vector<char> buffer(64 << 10);
+        const auto encrypt = [&] {
+            const ssize_t got = recv(plain, buffer.data(), buffer.size(), 0);
+            return got > 0 && SSL_write(tls.get(), buffer.data(), static_cast<int>(got)) == got;
+        };
+        const auto decrypt = [&] {
+            const int got = SSL_read(tls.get(), buffer.data(), static_cast<int>(buffer.size()));
+            for (int sent = 0; sent < got;) {
+                const ssize_t now = send(plain, buffer.data() + sent, static_cast<std::size_t>(got - sent), MSG_NOSIGNAL);
+                if (now <= 0) return false;
+                sent += static_cast<int>(now);
+            }
+            return got > 0;
+        };
+        for (bool open = true; open && !stop.stop_requested();) {
+            pollfd both[2] = {{client, POLLIN, 0}, {plain, POLLIN, 0}};
+            const bool waiting = SSL_pending(tls.get()) > 0;
+            poll(both, 2, waiting ? 0 : 20);
+            if (waiting || both[0].revents != 0) open = decrypt();
+            if (open && both[1].revents != 0) open = encrypt();
+        }
+        SSL_shutdown(tls.get());
+    }
+    close(client);
+    if (plain >= 0) close(plain);
 }
 
 RedisProcess::RedisProcess(const std::filesystem::path& directory, std::vector<std::string> settings, std::vector<std::string> arguments) : port_(free_port()) {
@@ -86,14 +165,9 @@ RedisProcess::RedisProcess(const std::filesystem::path& directory, std::vector<s
     options.output_file = (directory / "log").string();
     process_ = spawn(options);
     const bool up = eventually([&] {
-        const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_port = htons(static_cast<std::uint16_t>(port_));
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        const bool connected = ::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
-        close(fd);
-        return connected;
+        const int fd = connect_to_loopback(port_);
+        if (fd >= 0) close(fd);
+        return fd >= 0;
     });
     if (!up) throw Error(Code::internal, "redis-server did not start: see " + options.output_file);
 }

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -10,6 +11,9 @@
 #include "core/base/error.h"
 #include "core/base/process.h"
 #include "core/config/config.h"
+#include "tests/live/certificates.h"
+
+struct ssl_ctx_st;
 
 namespace ysdb::test {
 
@@ -32,15 +36,38 @@ private:
 class StrangeServer {
 public:
     explicit StrangeServer(std::string answer = {});
+    // Reads what comes and closes without a word, as many servers do with a protocol that is not theirs.
+    static StrangeServer that_hangs_up() { return StrangeServer({}, true); }
     ~StrangeServer();
     StrangeServer(const StrangeServer&) = delete;
     StrangeServer& operator=(const StrangeServer&) = delete;
     int port() const { return port_; }
 
 private:
+    StrangeServer(std::string answer, bool hangs_up);
     void serve(std::stop_token stop, const std::string& answer);
     int port_ = 0;
     int fd_;
+    std::jthread thread_;
+};
+
+// TLS in front of a plain server on this machine: what stunnel does, for servers that have none of their own.
+class TlsFront {
+public:
+    TlsFront(const Certificate& certificate, int plain_port);
+    ~TlsFront();
+    TlsFront(const TlsFront&) = delete;
+    TlsFront& operator=(const TlsFront&) = delete;
+    int port() const { return port_; }
+
+private:
+    void serve(std::stop_token stop);
+    void carry(std::stop_token stop, int client);
+    int port_ = 0;
+    int plain_port_;
+    int fd_;
+    std::unique_ptr<ssl_ctx_st, void (*)(ssl_ctx_st*)> context_;
+    std::vector<std::jthread> connections_;
     std::jthread thread_;
 };
 

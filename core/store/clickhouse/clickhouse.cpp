@@ -30,6 +30,9 @@ public:
 
     ProbeResult probe(Deadline deadline) override {
         const SqlResult facts = query("SELECT version(), (SELECT count() FROM system.replicas), (SELECT max(absolute_delay) FROM system.replicas)", {}, deadline);
+        if (facts.rows() != 1 || facts.columns.size() != 3 || !facts.cells[0] || !facts.cells[1]) {
+            throw Error(Code::connect, "store '" + name() + "': what listens at " + target_.origin() + " answers, but not as a ClickHouse does", "is a proxy between? is the url right?");
+        }
         const auto start = SteadyClock::now();
         query("SELECT 1", {}, deadline);
         ProbeResult result;

@@ -4,10 +4,13 @@
 #include <algorithm>
 #include <cctype>
 #include <charconv>
+#include <condition_variable>
 #include <cstring>
+#include <deque>
 #include <exception>
 #include <map>
 #include <mutex>
+#include <thread>
 
 #include "core/base/text.h"
 #include "core/base/url.h"
@@ -24,6 +27,7 @@ namespace {
 constexpr std::size_t tail_size = 16u << 10;      // an error at the end of a result is found within this
 constexpr std::size_t longest_error = 64u << 10;
 constexpr long buffer_size = 512l << 10;
+constexpr Millis kill_patience{500};              // a program that ends after a timeout is kept no longer than this
 constexpr long longest_idle_s = 8;                // servers close kept connections after 10 s and more
 
 struct FreeList {
@@ -66,8 +70,15 @@ public:
         limits_ = &limits;
         last_bytes_ = SteadyClock::now();
         prepare(request);
-        const CURLcode code = curl_easy_perform(handle_);
-        return judge(code);
+        code_ = curl_easy_perform(handle_);
+        return judge(code_);
+    }
+
+    // True when the last statement reached the server and nobody waited for its end.
+    bool gave_up() const {
+        long sent = 0;
+        curl_easy_getinfo(handle_, CURLINFO_REQUEST_SIZE, &sent);
+        return sent > 0 && (code_ == CURLE_OPERATION_TIMEDOUT || code_ == CURLE_ABORTED_BY_CALLBACK);
     }
 
 private:
@@ -262,8 +273,9 @@ private:
             case CURLE_OPERATION_TIMEDOUT:
                 return Error(Code::connect, who() + "no answer from " + target_.origin() + " within the timeout", "is the server overloaded or the host unreachable? else raise --timeout")
                     .with_retryable();
-            case CURLE_PEER_FAILED_VERIFICATION:
             case CURLE_SSL_CACERT_BADFILE:
+                return Error(Code::config, who() + "cannot read the certificates in " + target_.tls_ca, "check the store's option tls_ca");
+            case CURLE_PEER_FAILED_VERIFICATION:
                 return Error(Code::connect, who() + "the certificate of " + target_.origin() + " is not trusted: " + reason, "name the authority that signed it in the store's option tls_ca");
             case CURLE_SSL_CONNECT_ERROR:
                 return Error(Code::connect, who() + "no TLS with " + target_.origin() + ": " + reason, "without TLS the url begins with clickhouse://");
@@ -274,7 +286,11 @@ private:
             case CURLE_RECV_ERROR:
             case CURLE_SEND_ERROR:
             case CURLE_PARTIAL_FILE:
-                return Error(Code::connect, who() + target_.origin() + " closed the connection: " + reason, "did the server stop? its log says why").with_retryable();
+                // Before the first word of an answer it may as well be another kind of server, or one that waits for TLS.
+                return Error(Code::connect, who() + target_.origin() + " closed the connection: " + reason,
+                             answer_.headers.empty() && !target_.tls ? "is it ClickHouse's HTTP port (8123)? one with TLS (8443) is written clickhouses://"
+                                                                     : "did the server stop? its log says why")
+                    .with_retryable();
             default:
                 return Error(Code::connect, who() + "cannot reach " + target_.origin() + ": " + reason, "is the server up? see: ysdb doctor").with_retryable();
         }
@@ -283,6 +299,7 @@ private:
     const Target& target_;
     CURL* handle_;
     HeaderList headers_;
+    CURLcode code_ = CURLE_OK;
     char reason_[CURL_ERROR_SIZE] = "";
     Answer answer_;
     const Limits* limits_ = nullptr;
@@ -293,17 +310,64 @@ private:
     std::string_view compressed_piece_;
 };
 
+// Ends statements that nobody waits for any more, which would go on in the server for as long as they like. By a thread of its own: the
+// callers' time is up.
+class Abandoned {
+public:
+    using Kill = std::function<void(const std::string&)>;
+    explicit Abandoned(Kill kill) : kill_(std::move(kill)) {}
+
+    void add(std::string query_id) {
+        const std::lock_guard lock(mutex_);
+        ids_.push_back(std::move(query_id));
+        if (!thread_.joinable()) thread_ = std::jthread([this](std::stop_token stop) { work(stop); });
+        added_.notify_one();
+    }
+
+private:
+    // What was asked for before the end is still done, unless the server answers nobody.
+    void work(std::stop_token stop) {
+        std::unique_lock lock(mutex_);
+        while (added_.wait(lock, stop, [this] { return !ids_.empty(); })) {
+            const std::string id = std::move(ids_.front());
+            ids_.pop_front();
+            lock.unlock();
+            bool answered = true;
+            try {
+                kill_(id);
+            } catch (const std::exception&) {  // the statement's caller was told already
+                answered = false;
+            }
+            lock.lock();
+            if (!answered && stop.stop_requested()) return;
+        }
+    }
+
+    Kill kill_;
+    std::mutex mutex_;
+    std::condition_variable_any added_;
+    std::deque<std::string> ids_;
+    std::jthread thread_;
+};
+
 class HttpTransport final : public Transport {
 public:
     explicit HttpTransport(const Target& target)
-        : target_(target), pool_("store '" + target.store + "'", target.pool, [this](Deadline) { return std::make_unique<HttpConnection>(target_); }) {
+        : target_(target),
+          pool_("store '" + target.store + "'", target.pool, [this](Deadline) { return std::make_unique<HttpConnection>(target_); }),
+          abandoned_([this](const std::string& query_id) { kill(query_id, Deadline::after(kill_patience)); }) {
         static std::once_flag started;
         std::call_once(started, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
     }
 
     Summary run(const Request& request, const Limits& limits, const OnData& on_data) override {
         auto connection = pool_.acquire(limits.idle ? Deadline::after(*limits.idle) : limits.deadline);
-        return connection->run(request, limits, on_data);
+        try {
+            return connection->run(request, limits, on_data);
+        } catch (...) {
+            if (!request.query_id.empty() && connection->gave_up()) abandoned_.add(request.query_id);
+            throw;
+        }
     }
 
     void kill(const std::string& query_id, Deadline deadline) override {
@@ -316,6 +380,7 @@ public:
 private:
     Target target_;
     Pool<HttpConnection> pool_;
+    Abandoned abandoned_;
 };
 
 }  // namespace
