@@ -35,7 +35,10 @@ Error connect_error(const std::string& store, const std::string& url, const std:
         hint = "create the database, or correct the last part of the url";
         retryable = false;
     } else if (has(reason, "SSL") || has(reason, "certificate")) {
-        hint = "the server's TLS does not fit: name its root certificate with sslrootcert=FILE, or say sslmode=disable in the url";
+        // An expired certificate and one of a strange authority look the same to libpq.
+        hint = has(reason, "does not support SSL")      ? "the server speaks no TLS: set ssl = on there, or say sslmode=disable in the url where the network is trusted"
+               : has(reason, "does not match host name") ? "write the host in the url as the certificate names it; its address may go into hostaddr="
+                                                         : "has the server's certificate expired? else name the authority that signed it with sslrootcert=FILE";
         retryable = false;
     }
     if (has(reason, "expected authentication request") || has(reason, "invalid response to SSL negotiation") ||
