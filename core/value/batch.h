@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/value/buffer.h"
 #include "core/value/int128.h"
 #include "core/value/type.h"
 
@@ -59,29 +60,30 @@ public:
     }
     // Appends a cell of `size` bytes and returns where to write them; valid until the next call.
     std::uint8_t* grow(std::size_t size) {
-        const std::size_t at = bytes_.size();
-        bytes_.resize(at + size);
-        cells_.push_back({static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(size)});
-        return bytes_.data() + at;
+        cells_.push_back({static_cast<std::uint32_t>(bytes_.size()), static_cast<std::uint32_t>(size)});
+        return bytes_.extend(size);
     }
     // Cuts the cell just added to its first `size` bytes.
     void shrink_last(std::size_t size) {
         cells_.back().size = static_cast<std::uint32_t>(size);
-        bytes_.resize(cells_.back().offset + size);
+        bytes_.cut(cells_.back().offset + size);
     }
     // Removes the row being built or just built, from its first cell on.
     void drop_rows_from(std::size_t row) { drop_cells_from(row * columns()); }
     void drop_cells_from(std::size_t first) {
         if (first >= cells_.size()) return;
-        bytes_.resize(cells_[first].offset);
+        bytes_.cut(cells_[first].offset);
         cells_.resize(first);
     }
     void clear() { bytes_.clear(); cells_.clear(); }
-    void reserve(std::size_t bytes, std::size_t cells) { bytes_.reserve(bytes); cells_.reserve(cells); }
+    void reserve(std::size_t bytes, std::size_t cells) {
+        if (bytes > bytes_.size()) bytes_.reserve(bytes - bytes_.size());
+        cells_.reserve(cells);
+    }
 
 private:
     const TableInfo* table_ = nullptr;
-    std::vector<std::uint8_t> bytes_;
+    Buffer bytes_;
     std::vector<Cell> cells_;
 };
 

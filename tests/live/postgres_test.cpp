@@ -202,13 +202,13 @@ TEST_CASE("loading by COPY brings back what was read") {
     const std::vector<TableRef> tables{source.ref};
     auto snapshot = store->rows()->open_snapshot(tables, soon());
     for (const ReadRange& range : store->rows()->ranges(source, *snapshot, 100, soon())) {
-        store->rows()->read(source, range, *snapshot, 1 << 14, Millis(20'000), {}, [&](Batch& batch) { batches.push_back(batch); }, [](RejectedRow row) { FAIL(row.reason); });
+        store->rows()->read(source, range, *snapshot, 1 << 14, Millis(20'000), {}, [&](Batch& batch) { batches.push_back(std::move(batch)); }, [](RejectedRow row) { FAIL(row.reason); });
     }
     CHECK(batches.size() > 5);
     std::size_t next = 0;
     const std::uint64_t loaded = store->loader()->load(target, [&](Batch& batch) {
         if (next == batches.size()) return false;
-        batch = batches[next++];
+        batch = std::move(batches[next++]);
         return true;
     }, Millis(20'000), {});
     CHECK(loaded == 5003);

@@ -104,7 +104,8 @@ TEST_CASE("rows do not depend on how the work is cut or on the number of threads
     const Generator generator("yieldsensei", options(5000));
     for (const GeneratedTable& table : generator.tables()) {
         const std::size_t index = table_index(generator, table.info.ref.table);
-        std::vector<Batch> parts((table.rows + 136) / 137, Batch(&table.info));
+        std::vector<Batch> parts;
+        for (std::size_t i = 0; i < (table.rows + 136) / 137; ++i) parts.emplace_back(&table.info);
         std::vector<std::jthread> threads;
         for (std::size_t worker = 0; worker < 4; ++worker) {
             threads.emplace_back([&, worker] {

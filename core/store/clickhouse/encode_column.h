@@ -10,6 +10,7 @@
 #include "core/store/clickhouse/native.h"
 #include "core/store/clickhouse/type.h"
 #include "core/value/batch.h"
+#include "core/value/buffer.h"
 
 namespace ysdb::clickhouse {
 
