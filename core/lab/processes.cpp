@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <map>
 #include <optional>
+#include <thread>
 
 #include "core/base/error.h"
 #include "core/base/file.h"
@@ -62,9 +63,20 @@ std::optional<Stat> stat_of(pid_t pid) {
     return Stat{static_cast<pid_t>(std::stol(fields[1])), {pid, std::stoull(fields[19])}};
 }
 
-std::optional<std::string> role_of(pid_t pid, const std::string& lab_id) {
+// Between the moment in which a spawned program has replaced its parent's memory and the one in which the kernel has noted where its
+// environment lies, that reads as empty. Whoever looks for a process just started must look again.
+std::string environment_of(pid_t pid, Deadline deadline) {
+    std::string environment = proc_file(pid, "environ");
+    while (environment.empty() && !deadline.passed() && !proc_link(pid, "exe").empty()) {  // a kernel's thread has no program
+        std::this_thread::sleep_for(Millis(1));
+        environment = proc_file(pid, "environ");
+    }
+    return environment;
+}
+
+std::optional<std::string> role_of(pid_t pid, const std::string& lab_id, Deadline deadline) {
     const std::string wanted = fmt::format("{}={}/", process_mark, lab_id);
-    for (const std::string& variable : split(proc_file(pid, "environ"), '\0')) {
+    for (const std::string& variable : split(environment_of(pid, deadline), '\0')) {
         if (variable.starts_with(wanted)) return variable.substr(wanted.size());
     }
     return std::nullopt;
@@ -79,8 +91,9 @@ bool is_below(const fs::path& path, const fs::path& directory) {
 
 std::vector<MarkedProcess> marked_processes(const std::string& lab_id) {
     std::map<pid_t, std::pair<pid_t, MarkedProcess>> found;  // pid -> parent, process
+    const Deadline deadline = Deadline::after(Millis(100));  // for all: programs that were started without any environment are rare
     for (const pid_t pid : all_pids()) {
-        const auto role = role_of(pid, lab_id);
+        const auto role = role_of(pid, lab_id, deadline);
         if (!role) continue;
         const auto stat = stat_of(pid);
         if (stat && alive(stat->id)) found.emplace(pid, std::pair(stat->parent, MarkedProcess{stat->id, *role}));
