@@ -13,6 +13,7 @@ function(ysdb_lazy_library target library)
         return()
     endif()
     file(REAL_PATH ${${target}_path} real)
+    set_property(GLOBAL APPEND PROPERTY ysdb_lazy_files ${real})  # a package has to depend on them by name: no linker says so
     execute_process(COMMAND ${CMAKE_OBJDUMP} -p ${real} OUTPUT_VARIABLE dynamic COMMAND_ERROR_IS_FATAL ANY)
     string(REGEX MATCH "SONAME +([^\n ]+)" _ "${dynamic}")
     set(soname ${CMAKE_MATCH_1})
