@@ -94,6 +94,8 @@ Target parse_target(const StoreConfig& config) {
     return target;
 }
 
+bool Target::has(std::string_view keyword) const { return !value_of(keywords, keyword).empty(); }
+
 std::string Target::conninfo(const std::string& label, int connect_timeout_s) const {
     std::string text;
     const auto add = [&](const std::string& key, const std::string& value) {

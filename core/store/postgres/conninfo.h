@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -13,6 +14,7 @@ struct Target {
     std::string store;                                         // its name, for errors
     std::vector<std::pair<std::string, std::string>> keywords; // for PQconnectStartParams; holds the password
     std::string redacted_url;
+    bool has(std::string_view keyword) const;
     // The same as one conninfo string with these added or replaced.
     std::string conninfo(const std::string& label, int connect_timeout_s) const;
 };

@@ -41,6 +41,7 @@ Error connect_error(const std::string& store, const std::string& url, const std:
                                                          : "has the server's certificate expired? else name the authority that signed it with sslrootcert=FILE";
         retryable = false;
     }
+    if (has(reason, "server is in hot standby mode")) hint = "a failover may be under way: run the same command again";
     if (has(reason, "expected authentication request") || has(reason, "invalid response to SSL negotiation") ||
         has(reason, "server closed the connection unexpectedly")) {
         hint = "is that a PostgreSQL server? check host and port of the url";
