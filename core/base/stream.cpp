@@ -1,7 +1,7 @@
 #include "core/base/stream.h"
 
 #include <fcntl.h>
-#include <netdb.h>
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -9,8 +9,6 @@
 
 #include <cerrno>
 #include <cstring>
-#include <future>
-#include <thread>
 #include <utility>
 
 #include "core/base/error.h"
@@ -21,37 +19,8 @@ namespace ysdb {
 
 namespace {
 
-using Addresses = std::unique_ptr<addrinfo, void (*)(addrinfo*)>;
-
 Error broken(const std::string& reason) { return Error(Code::connect, reason).with_retryable(); }
 Error broken(int number) { return broken(lower(std::strerror(number))); }
-
-Addresses look_up_now(const std::string& host, const std::string& port, int flags, int& failed) {
-    addrinfo wanted{};
-    wanted.ai_socktype = SOCK_STREAM;
-    wanted.ai_flags = flags | AI_NUMERICSERV;
-    addrinfo* found = nullptr;
-    failed = getaddrinfo(host.c_str(), port.c_str(), &wanted, &found);
-    return Addresses(failed == 0 ? found : nullptr, freeaddrinfo);
-}
-
-// The resolver cannot be interrupted: a lookup that outlives its deadline is left to end by itself, owning all it touches.
-Addresses look_up(const Endpoint& endpoint, Deadline deadline) {
-    const std::string port = std::to_string(endpoint.port);
-    int failed = 0;
-    if (Addresses numeric = look_up_now(endpoint.host, port, AI_NUMERICHOST, failed)) return numeric;
-
-    std::packaged_task<Addresses()> task([host = endpoint.host, port] {
-        int reason = 0;
-        Addresses found = look_up_now(host, port, AI_ADDRCONFIG, reason);
-        if (!found) throw broken("cannot find the host " + host + ": " + lower(gai_strerror(reason)));
-        return found;
-    });
-    std::future<Addresses> answer = task.get_future();
-    std::thread(std::move(task)).detach();
-    if (answer.wait_for(deadline.left()) != std::future_status::ready) throw broken("no answer in time when looking up the host " + endpoint.host);
-    return answer.get();
-}
 
 // True when ready; false at the deadline.
 bool poll_one(int fd, short events, Deadline deadline) {
@@ -65,8 +34,8 @@ bool poll_one(int fd, short events, Deadline deadline) {
 }
 
 // The error number, 0 when connected.
-int connect_one(int fd, const addrinfo& address, Deadline deadline) {
-    if (::connect(fd, address.ai_addr, address.ai_addrlen) == 0) return 0;
+int connect_one(int fd, const Address& address, Deadline deadline) {
+    if (::connect(fd, reinterpret_cast<const sockaddr*>(&address.bytes), address.size) == 0) return 0;
     if (errno != EINPROGRESS) return errno;
     if (!poll_one(fd, POLLOUT, deadline)) return ETIMEDOUT;
     int number = 0;
@@ -89,12 +58,13 @@ Stream::~Stream() {
     if (fd_ >= 0) close(fd_);
 }
 
-Stream Stream::connect(const Endpoint& endpoint, Deadline deadline) {
-    const Addresses addresses = look_up(endpoint, deadline);
-    int number = 0;
-    for (const addrinfo* address = addresses.get(); address != nullptr; address = address->ai_next) {
-        Stream stream(socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-        number = stream.fd_ < 0 ? errno : connect_one(stream.fd_, *address, deadline);
+Stream Stream::connect(const Endpoint& endpoint, Deadline deadline) { return connect(look_up(endpoint, deadline), deadline); }
+
+Stream Stream::connect(std::span<const Address> addresses, Deadline deadline) {
+    int number = ECONNREFUSED;
+    for (std::size_t i = 0; i < addresses.size(); ++i) {
+        Stream stream(socket(addresses[i].bytes.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+        number = stream.fd_ < 0 ? errno : connect_one(stream.fd_, addresses[i], share_of(deadline, addresses.size() - i));
         if (number != 0) continue;
         const int yes = 1;
         setsockopt(stream.fd_, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/base/address.h"
 #include "core/base/time.h"
 #include "core/base/url.h"
 
@@ -24,8 +25,9 @@ struct TlsOptions {
 // knows which store it was. Retryable unless TLS does not fit. The process must ignore SIGPIPE.
 class Stream {
 public:
-    // Tries each address of the host until one accepts.
+    // Tries each address of the host until one accepts; a silent one takes no more than its share of the time.
     static Stream connect(const Endpoint& endpoint, Deadline deadline);
+    static Stream connect(std::span<const Address> addresses, Deadline deadline);
     Stream(Stream&&) noexcept;
     Stream& operator=(Stream&&) noexcept;
     ~Stream();

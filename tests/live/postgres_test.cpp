@@ -136,6 +136,31 @@ TEST_CASE("every way of not connecting ends in time with exit 4, the store's nam
     }
 }
 
+TEST_CASE("of several hosts the first that answers as wanted is taken, and a silent one leaves time for the others") {
+    SilentServer silent;
+    const StoreConfig server = store_config("main");
+    const auto before_hosts = server.url.rfind('@') + 1;
+    const std::string login = server.url.substr(0, before_hosts), rest = server.url.substr(before_hosts);
+    const std::string dead = "127.0.0.1:1,", mute = "127.0.0.1:" + std::to_string(silent.port()) + ",";
+    for (const std::string& hosts : {dead + rest, mute + rest, mute + dead + rest, "no-such-host.invalid:1," + rest + "?sslmode=prefer", mute + rest + "?target_session_attrs=read-write", dead + rest + "?target_session_attrs=prefer-standby"}) {
+        CAPTURE(hosts);
+        for (const bool pooled : {true, false}) {
+            StoreConfig config = at_url(login + hosts);
+            config.pool.connect_timeout = Millis(4000);
+            const auto start = SteadyClock::now();
+            const auto store = open_store(config);
+            if (pooled) CHECK(store->sql()->query("SELECT 1", Deadline::after(Millis(4000))).row(0).integer(0) == 1);
+            else CHECK(store->sql()->open_session("test", Deadline::after(Millis(4000)))->query("SELECT 1", soon()).row(0).integer(0) == 1);
+            CHECK(std::chrono::duration<double>(SteadyClock::now() - start).count() < 4);
+        }
+    }
+    const Error error = failure([&] { open_store(at_url(login + dead + "no-such-host.invalid:1/db"))->sql()->open_session("test", Deadline::after(Millis(3000))); });
+    CHECK(error.code() == Code::connect);
+    CHECK(error.message().find("onnection refused") != std::string::npos);
+    CHECK(error.message().find("cannot find the host no-such-host.invalid") != std::string::npos);
+    CHECK(failure([&] { open_store(at_url(login + rest + "?target_session_attrs=standby"))->sql()->query("SELECT 1", soon()); }).message().find("not in hot standby mode") != std::string::npos);
+}
+
 TEST_CASE("a statement that overstays its deadline ends there, and the store goes on working") {
     const auto store = open_store(store_config("main"));
     const auto start = SteadyClock::now();

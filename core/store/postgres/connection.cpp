@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/store/postgres/errors.h"
+#include "core/store/postgres/ways.h"
 
 namespace ysdb::postgres {
 
@@ -31,6 +32,10 @@ bool wait_socket(int fd, bool writing, Deadline deadline) {
 }  // namespace
 
 std::unique_ptr<Connection> Connection::open(const Target& target, const std::string& label, Deadline deadline) {
+    return open_any(target, deadline, [&](const Target& way, Deadline share) { return open_one(way, label, share); });
+}
+
+std::unique_ptr<Connection> Connection::open_one(const Target& target, const std::string& label, Deadline deadline) {
     std::vector<const char*> keys, values;
     for (const auto& [key, value] : target.keywords) {
         keys.push_back(key.c_str());

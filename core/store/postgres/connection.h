@@ -20,6 +20,7 @@ namespace ysdb::postgres {
 // Not thread-safe, except cancel(). After an Error(connect) it is unusable.
 class Connection final : public SqlSession {
 public:
+    // To the first of the target's hosts that takes it; a silent one uses up no more than its share of the time.
     static std::unique_ptr<Connection> open(const Target& target, const std::string& label, Deadline deadline);
     ~Connection() override;
 
@@ -44,6 +45,7 @@ public:
     std::uint64_t finish_copy_in(Deadline deadline);
 
 private:
+    static std::unique_ptr<Connection> open_one(const Target& target, const std::string& label, Deadline deadline);
     Connection(Target target, pg_conn* connection);
     void wait(bool writing, Deadline deadline, const char* doing);
     void flush(Deadline deadline, const char* doing);

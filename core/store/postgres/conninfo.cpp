@@ -94,7 +94,7 @@ Target parse_target(const StoreConfig& config) {
     return target;
 }
 
-bool Target::has(std::string_view keyword) const { return !value_of(keywords, keyword).empty(); }
+std::string Target::value(std::string_view keyword) const { return value_of(keywords, keyword); }
 
 std::string Target::conninfo(const std::string& label, int connect_timeout_s) const {
     std::string text;

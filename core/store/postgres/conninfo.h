@@ -14,7 +14,8 @@ struct Target {
     std::string store;                                         // its name, for errors
     std::vector<std::pair<std::string, std::string>> keywords; // for PQconnectStartParams; holds the password
     std::string redacted_url;
-    bool has(std::string_view keyword) const;
+    std::string value(std::string_view keyword) const;  // empty when it is not there
+    bool has(std::string_view keyword) const { return !value(keyword).empty(); }
     // The same as one conninfo string with these added or replaced.
     std::string conninfo(const std::string& label, int connect_timeout_s) const;
 };

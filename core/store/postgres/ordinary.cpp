@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "core/store/postgres/errors.h"
+#include "core/store/postgres/ways.h"
 
 namespace ysdb::postgres {
 
@@ -140,12 +141,14 @@ struct OrdinaryConnection::Impl {
 
 OrdinaryConnection::OrdinaryConnection(const Target& target, const std::string& label, Deadline deadline, Watchdog& dog)
     : impl_(new Impl{target, dog, nullptr, false}) {
-    try {
-        impl_->connection = std::make_unique<pqxx::connection>(target.conninfo(label, connect_seconds(deadline)));
-        quiet(*impl_->connection);
-    } catch (const std::exception& error) {
-        throw connect_error(target.store, target.redacted_url, error.what());
-    }
+    impl_->connection = open_any(target, deadline, [&](const Target& way, Deadline share) {
+        try {
+            return std::make_unique<pqxx::connection>(way.conninfo(label, connect_seconds(share)));
+        } catch (const std::exception& error) {
+            throw connect_error(way.store, way.redacted_url, error.what());
+        }
+    });
+    quiet(*impl_->connection);
 }
 
 OrdinaryConnection::~OrdinaryConnection() = default;
