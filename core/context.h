@@ -19,8 +19,9 @@ namespace ysdb {
 class Stores {
 public:
     explicit Stores(const Config& config) : config_(config) {}
-    // Throws Error(config) with the nearest name when there is no such store.
+    // Both throw Error(config) with the nearest name when there is no such store.
     Store& get(const std::string& name);
+    const StoreConfig& config(const std::string& name) const;
 
 private:
     const Config& config_;

@@ -35,12 +35,18 @@ Code code_of(const std::map<std::string, StoreHealth>& stores) {
 
 }  // namespace
 
-std::map<std::string, StoreHealth> probe_stores(Context& context) {
+std::map<std::string, StoreHealth> probe_stores(Context& context, const std::vector<std::string>& names) {
     if (context.config.stores.empty()) {
         throw Error(Code::config, "no store is configured", "write a configuration with: ysdb init; or set YSDB_STORES_MAIN_URL");
     }
     std::map<std::string, StoreHealth> result;
-    for (const auto& [name, _] : context.config.stores) result[name];
+    for (const std::string& name : names) {
+        context.stores.config(name);  // refuses an unknown name
+        result[name];
+    }
+    if (names.empty()) {
+        for (const auto& [name, _] : context.config.stores) result[name];
+    }
     std::vector<std::jthread> threads;
     for (auto& [name, health] : result) {
         threads.emplace_back([&context, &name = name, &health = health] { health = probe(context, name); });
@@ -49,8 +55,8 @@ std::map<std::string, StoreHealth> probe_stores(Context& context) {
     return result;
 }
 
-Report status_report(Context& context) {
-    const auto stores = probe_stores(context);
+Report status_report(Context& context, const std::vector<std::string>& names) {
+    const auto stores = probe_stores(context, names);
     Report report;
     Table& table = report.add_table("stores", "",
                                     {{"store"},

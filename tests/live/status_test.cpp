@@ -87,6 +87,16 @@ TEST_CASE("one dead store among living ones exits 1, none alive exits 4") {
     CHECK(run(directory, {"status"}, {{"YSDB_STORES_DEAD_URL", dead}}).exit_code == 4);
 }
 
+TEST_CASE("status of named stores asks those alone, and refuses a name it does not know with the nearest one") {
+    const TempDir directory;
+    const std::map<std::string, std::string> stores{{"YSDB_STORES_MAIN_URL", store_config("main").url}, {"YSDB_STORES_DEAD_URL", "postgres://app@127.0.0.1:1/x"}};
+    CHECK(run(directory, {"status", "main"}, stores).exit_code == 0);
+    CHECK(run(directory, {"status", "dead"}, stores).exit_code == 4);
+    const CommandResult unknown = run(directory, {"status", "mian"}, stores);
+    CHECK(unknown.exit_code == 3);
+    CHECK(unknown.err.find("did you mean 'main'") != std::string::npos);
+}
+
 TEST_CASE("hosts that accept and never answer end within --timeout, all of them at once") {
     const TempDir directory;
     const SilentHost host;
