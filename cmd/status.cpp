@@ -21,7 +21,8 @@ CommandSpec doctor_command() {
     command.summary = "check everything the configuration needs, and say how to mend it";
     command.description =
         "Reads only. Checks the configuration itself, that stores answer and are recent enough, the settings and privileges that "
-        "its syncs and migrations need, directories, and who may read password files. Exit code 1 when a check fails.";
+        "its syncs, their targets, partitions and migrations need, directories, and who may read password files. Exit code 1 when "
+        "a check fails.";
     command.examples = {{"ysdb doctor", "after a change of ysdb.toml, or when something fails"}};
     command.reads_bad_config = true;
     command.run = [](const Invocation&, Context& context, Operator&) { return doctor_report(context); };

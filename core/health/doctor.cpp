@@ -5,34 +5,13 @@
 #include <charconv>
 #include <filesystem>
 
-#include "core/health/health.h"
+#include "core/health/targets.h"
 
 namespace ysdb {
 
 namespace {
 
 namespace fs = std::filesystem;
-
-class Findings {
-public:
-    void ok(const std::string& name, const std::string& detail) { checks.push_back({name, CheckState::ok, detail, ""}); }
-    void warn(const std::string& name, const std::string& detail, const std::string& hint) {
-        checks.push_back({name, CheckState::warn, detail, hint});
-    }
-    void fail(const std::string& name, const std::string& detail, const std::string& hint) {
-        checks.push_back({name, CheckState::fail, detail, hint});
-    }
-    void skip(const std::string& name, const std::string& detail) { checks.push_back({name, CheckState::skipped, detail, ""}); }
-
-    std::vector<Check> checks;
-};
-
-using Healths = std::map<std::string, StoreHealth>;
-
-bool answers(const Healths& stores, const std::string& name) {
-    const auto found = stores.find(name);
-    return found != stores.end() && found->second.probe;
-}
 
 // --- configuration and files ------------------------------------------------------------
 
@@ -112,16 +91,6 @@ void check_stores(const Healths& stores, Findings& findings) {
         } else {
             findings.ok(check, detail);
         }
-    }
-}
-
-// Runs `work` and turns a refusal of the server into a failed check instead of the end of the examination.
-template <class Work>
-void examine(const std::string& check, Findings& findings, Work work) {
-    try {
-        work();
-    } catch (const Error& error) {
-        findings.fail(check, error.message(), error.hint());
     }
 }
 
@@ -231,6 +200,8 @@ Report doctor_report(Context& context) {
         check_stores(stores, findings);
         check_migrate(context, stores, findings);
         check_syncs(context, stores, findings);
+        check_sync_targets(context, stores, findings);
+        check_partitions(context, stores, findings);
     }
     Report report;
     report.checks = std::move(findings.checks);

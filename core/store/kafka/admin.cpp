@@ -104,7 +104,7 @@ std::vector<Group> groups(Client& client, Deadline deadline) {
     return groups;
 }
 
-std::vector<std::optional<Error>> create_topics(Client& client, std::span<const NewTopic> topics, Deadline deadline) {
+std::vector<std::optional<Error>> create_topics(Client& client, std::span<const NewTopic> topics, bool validate_only, Deadline deadline) {
     Objects<rd_kafka_NewTopic_t, rd_kafka_NewTopic_destroy> wanted;
     std::vector<std::string> names;
     for (const NewTopic& topic : topics) {
@@ -116,6 +116,7 @@ std::vector<std::optional<Error>> create_topics(Client& client, std::span<const 
         names.push_back(topic.name);
     }
     const Options options = options_for(client, RD_KAFKA_ADMIN_OP_CREATETOPICS, deadline);
+    rd_kafka_AdminOptions_set_validate_only(options.get(), validate_only ? 1 : 0, nullptr, 0);
     EventQueue queue(client);
     rd_kafka_CreateTopics(client.handle(), wanted.array.data(), wanted.array.size(), options.get(), queue.get());
     const auto event = queue.answer("create topics", deadline);

@@ -8,7 +8,7 @@ namespace ysdb::kafka {
 Cluster cluster(Client& client, Deadline deadline);
 std::vector<Topic> topics(Client& client, Deadline deadline);
 std::vector<Group> groups(Client& client, Deadline deadline);
-std::vector<std::optional<Error>> create_topics(Client& client, std::span<const NewTopic> topics, Deadline deadline);
+std::vector<std::optional<Error>> create_topics(Client& client, std::span<const NewTopic> topics, bool validate_only, Deadline deadline);
 std::vector<std::optional<Error>> delete_topics(Client& client, std::span<const std::string> names, Deadline deadline);
 std::vector<TopicSetting> topic_settings(Client& client, const std::string& topic, Deadline deadline);
 // Replaces all of the topic's own settings.

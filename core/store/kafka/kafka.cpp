@@ -85,8 +85,8 @@ std::optional<Topic> KafkaStore::topic(const std::string& name, Deadline deadlin
 
 std::vector<Group> KafkaStore::groups(Deadline deadline) { return kafka::groups(impl_->admin(deadline), deadline); }
 
-std::vector<std::optional<Error>> KafkaStore::create_topics(std::span<const NewTopic> topics, Deadline deadline) {
-    return kafka::create_topics(impl_->admin(deadline), topics, deadline);
+std::vector<std::optional<Error>> KafkaStore::create_topics(std::span<const NewTopic> topics, Deadline deadline, bool validate_only) {
+    return kafka::create_topics(impl_->admin(deadline), topics, validate_only, deadline);
 }
 std::vector<std::optional<Error>> KafkaStore::delete_topics(std::span<const std::string> names, Deadline deadline) {
     return kafka::delete_topics(impl_->admin(deadline), names, deadline);

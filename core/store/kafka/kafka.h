@@ -167,8 +167,8 @@ public:
     std::optional<Topic> topic(const std::string& name, Deadline deadline);
     std::vector<Group> groups(Deadline deadline);
 
-    // One result for each, in order: nothing, or why not ("TOPIC_ALREADY_EXISTS" as server code).
-    std::vector<std::optional<Error>> create_topics(std::span<const NewTopic> topics, Deadline deadline);
+    // One result for each, in order: nothing, or why not ("TOPIC_ALREADY_EXISTS" as server code). `validate_only`: nothing is created.
+    std::vector<std::optional<Error>> create_topics(std::span<const NewTopic> topics, Deadline deadline, bool validate_only = false);
     std::vector<std::optional<Error>> delete_topics(std::span<const std::string> names, Deadline deadline);
 
     std::vector<TopicSetting> topic_settings(const std::string& topic, Deadline deadline);
