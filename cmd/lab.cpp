@@ -152,6 +152,11 @@ Report kill(const Invocation& invocation, Context&, Operator&) {
 Report down(const Invocation& invocation, Context& context, Operator& person) {
     Lab lab = lab_of(invocation);
     const bool destroy = invocation.has("--destroy");
+    if (destroy && !context.dry_run && lab.remove_remains()) {
+        Report report;
+        report.title = "the lab is gone";
+        return report;
+    }
     Report preview;
     preview.title = fmt::format("{} the lab in {}", destroy ? "stop and remove" : "stop", lab.dir().string());
     add_servers(preview, lab.status());

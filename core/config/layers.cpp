@@ -239,7 +239,7 @@ void merge_scalar_variables(const ConfigSources& sources, Resolved& into) {
         into.values[std::string(setting.name)] = {&setting, found->second, {}, variable, environment, sources.working_directory};
     }
     for (const auto& [variable, _] : sources.environment) {
-        const bool reserved = variable == "YSDB_CONFIG" || variable == "YSDB_FAULT" || variable.starts_with("YSDB_TEST_");
+        const bool reserved = variable == "YSDB_CONFIG" || variable == "YSDB_FAULT" || variable == "YSDB_SOAK" || variable.starts_with("YSDB_TEST_");
         if (!variable.starts_with("YSDB_") || reserved || variable.starts_with(store_variable_prefix)) continue;
         if (std::find(known.begin(), known.end(), variable) == known.end()) {
             into.warnings.push_back("the variable " + variable + " is no setting; it is ignored" + did_you_mean(variable, known));

@@ -8,8 +8,10 @@
 #include <cstring>
 #include <fmt/format.h>
 #include <thread>
+#include <vector>
 
 #include "core/base/error.h"
+#include "core/base/fault.h"
 #include "core/base/hash.h"
 #include "core/base/text.h"
 #include "core/lab/state.h"
@@ -66,6 +68,28 @@ bool may_hold_lab(const fs::path& dir) {
     return true;
 }
 
+// Nothing in it but what a ysdb killed before it wrote lab.json, or after it removed it, leaves.
+bool is_unrecorded(const fs::path& dir) {
+    const std::string draft = state_file(dir).filename().string() + ".";
+    for (const auto& entry : fs::directory_iterator(dir)) {
+        const std::string name = entry.path().filename().string();
+        if (name != lock_name && !name.starts_with(draft)) return false;
+    }
+    return true;
+}
+
+// The last of a lab: its lock, the directory, the link to it. A directory that is not empty is another's `up`, which has begun anew.
+void remove_shell(const fs::path& dir, const fs::path& real) {
+    std::error_code error;
+    fs::remove(real / lock_name, error);
+    if (!fs::remove(real, error)) return;
+    if (fs::is_symlink(dir)) fs::remove(dir, error);
+    if (real.parent_path() == root_labs) {
+        rmdir(root_labs);  // only when empty
+        rmdir(fs::path(root_labs).parent_path().c_str());
+    }
+}
+
 }  // namespace
 
 fs::path make_lab_directory(const fs::path& given) try {
@@ -104,18 +128,33 @@ void remove_lab_directory(const fs::path& given) {
     const fs::path dir = absolute_name(given);
     std::error_code error;
     const fs::path real = fs::canonical(dir, error);
-    // The state file goes last: a destroy that is killed half way can be repeated.
+    fault::point("lab.destroy.before");
+    // The state file goes last, and the lock after it: a destroy that is killed half way can be repeated, and nobody begins a lab in what is being removed.
     for (const auto& entry : fs::directory_iterator(real, error)) {
-        if (entry.path() != state_file(real)) fs::remove_all(entry.path(), error);
+        if (entry.path() != state_file(real) && entry.path() != real / lock_name) fs::remove_all(entry.path(), error);
         if (error) break;
     }
-    if (!error) fs::remove_all(real, error);
+    if (!error) fs::remove(state_file(real), error);
     if (error) throw Error(Code::partial, fmt::format("cannot remove all of '{}': {}", real.string(), error.message()), "run the command again");
-    if (fs::is_symlink(dir)) fs::remove(dir, error);
-    if (real.parent_path() == root_labs) {
-        rmdir(root_labs);  // only when empty
-        rmdir(fs::path(root_labs).parent_path().c_str());
+    fault::point("lab.destroy.after");
+    remove_shell(dir, real);
+}
+
+bool remove_lab_remains(const fs::path& given) {
+    const fs::path dir = absolute_name(given);
+    if (fs::is_symlink(dir) && !fs::exists(dir) && fs::read_symlink(dir) == relocated(dir)) return fs::remove(dir);
+    if (!fs::is_directory(dir)) return false;
+    const fs::path real = fs::canonical(dir);
+    if (!is_unrecorded(real)) return false;
+    const FileLock lock = lock_lab(real, Deadline::after(Millis(10'000)));
+    if (!is_unrecorded(real)) return false;  // an `up` has got there meanwhile
+    std::vector<fs::path> drafts;
+    for (const auto& entry : fs::directory_iterator(real)) {
+        if (entry.path().filename() != lock_name) drafts.push_back(entry.path());
     }
+    for (const fs::path& draft : drafts) fs::remove(draft);
+    remove_shell(dir, real);
+    return true;
 }
 
 FileLock lock_lab(const fs::path& dir, Deadline deadline) {

@@ -21,6 +21,10 @@ std::filesystem::path find_lab_directory(const std::filesystem::path& dir);
 // Removes everything, the link of make_lab_directory included. The caller holds the lock and has stopped the servers.
 void remove_lab_directory(const std::filesystem::path& dir);
 
+// A directory without a record of a lab, in which there is nothing but the lab's lock and drafts of that record, and a link whose target is gone: what an `up` or
+// a destroy that was killed leaves. Removes it and returns true; false, and nothing is touched, when there is something else.
+bool remove_lab_remains(const std::filesystem::path& dir);
+
 // One changing command at a time. Waits; throws Error(locked) at the deadline.
 FileLock lock_lab(const std::filesystem::path& real_dir, Deadline deadline);
 

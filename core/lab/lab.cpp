@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "core/base/error.h"
+#include "core/base/fault.h"
 #include "core/base/retry.h"
 #include "core/base/text.h"
 #include "core/lab/directory.h"
@@ -88,11 +89,6 @@ void end_leftover_helpers(const std::string& id) {
         if (process.role == "setup") helpers.push_back(process.id);
     }
     end_processes(helpers);
-}
-
-void stop_server(const Recipe& how, const Server& server) {
-    send_signal(server.process, how.stop_signal);
-    if (!wait_gone(server.process, Deadline::after(how.stop_limit))) end_processes({server.process});
 }
 
 }  // namespace
@@ -187,17 +183,23 @@ std::vector<ServerStatus> Lab::down(bool destroy, ProgressSink& progress) {
     const Site site = site_for(options_, real, state);
 
     std::vector<ServerStatus> result;
+    for (auto& [name, server] : state.servers) {
+        result.push_back(status_of(site, server));
+        server.stopped = true;
+    }
+    // The intent first: what a `down` that is killed has stopped was stopped, and did not die.
+    save_state(real, state);
+    fault::point("lab.stop.before");
     const auto task = progress.begin("stopping servers", ProgressUnit::steps, state.servers.size());
     std::vector<std::jthread> threads;
     std::vector<std::exception_ptr> failures(state.servers.size());
     std::size_t index = 0;
     for (auto& [name, server] : state.servers) {
-        result.push_back(status_of(site, server));
         threads.emplace_back([&server = server, &failure = failures[index++], &task] {
             try {
-                stop_server(recipe(server.name), server);
+                const Recipe& how = recipe(server.name);
+                stop_process(server.process, how.stop_signal, how.stop_limit);
                 server.process = {};
-                server.stopped = true;
                 task->add(1);
             } catch (...) {
                 failure = std::current_exception();
@@ -205,6 +207,7 @@ std::vector<ServerStatus> Lab::down(bool destroy, ProgressSink& progress) {
         });
     }
     threads.clear();
+    fault::point("lab.stop.after");
     save_state(real, state);
     for (const std::exception_ptr& failure : failures) {
         if (failure) std::rethrow_exception(failure);
@@ -225,6 +228,8 @@ std::vector<ServerStatus> Lab::down(bool destroy, ProgressSink& progress) {
     if (destroy) remove_lab_directory(options_.dir);
     return result;
 }
+
+bool Lab::remove_remains() { return remove_lab_remains(options_.dir); }
 
 fs::path Lab::log_file(const std::string& name) const {
     recipe(name);

@@ -67,6 +67,10 @@ public:
     // Stops every server, and with `destroy` removes the directory. Returns what was stopped.
     std::vector<ServerStatus> down(bool destroy, ProgressSink& progress);
 
+    // What an `up` or a destroy leaves that was killed when there was no record of the lab: nothing but its lock and drafts, and no server.
+    // Removes it and returns true; false when there is none.
+    bool remove_remains();
+
     std::filesystem::path log_file(const std::string& name) const;
     std::filesystem::path dir() const { return options_.dir; }
 

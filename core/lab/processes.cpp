@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "core/base/error.h"
+#include "core/base/fault.h"
 #include "core/base/file.h"
 #include "core/base/text.h"
 
@@ -116,6 +117,12 @@ std::vector<ProcessId> processes_in(const fs::path& program, const fs::path& dir
         if (stat && alive(stat->id)) found.push_back(stat->id);
     }
     return found;
+}
+
+void stop_process(const ProcessId& process, int signal, Millis limit) {
+    if (!send_signal(process, signal)) return;
+    fault::point("lab.stop.sent");
+    if (!wait_gone(process, Deadline::after(limit))) end_processes({process});
 }
 
 void end_processes(const std::vector<ProcessId>& processes) {

@@ -22,6 +22,8 @@ std::vector<MarkedProcess> marked_processes(const std::string& lab_id);
 // Living processes that run `program` and work in `directory`: the children of a killed server that has its mark overwritten.
 std::vector<ProcessId> processes_in(const std::filesystem::path& program, const std::filesystem::path& directory);
 
+// Asks with `signal`, and kills what has not ended within `limit`.
+void stop_process(const ProcessId& process, int signal, Millis limit);
 // Ends them: SIGKILL, then waits. Returns when all are gone; throws Error(internal) when one stays.
 void end_processes(const std::vector<ProcessId>& processes);
 

@@ -59,6 +59,8 @@ ServerStatus Starter::run(const Recipe& how) {
     status.name = how.name;
     status.title = how.title;
     Server server = known(how.name).value_or(Server{});
+    // A `down` that was killed is carried out: a server that may be on its way out serves nobody.
+    if (server.stopped) stop_process(server.process, how.stop_signal, how.stop_limit);
     const bool running = alive(server.process);
     if (!running) {
         Installation installation;

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
+#include <random>
 #include <thread>
 
 #include "core/base/file.h"
@@ -99,6 +100,18 @@ CommandResult run_ysdb(std::vector<std::string> arguments, std::map<std::string,
     options.env = std::move(environment);
     options.cwd = cwd;
     return run_command(options, Deadline::after(limit));
+}
+
+bool soak() {
+    const char* asked = std::getenv("YSDB_SOAK");
+    return asked != nullptr && *asked != '\0';
+}
+
+std::uint64_t random_seed() {
+    const char* given = std::getenv("YSDB_TEST_SEED");
+    const std::uint64_t seed = given != nullptr ? std::stoull(given) : std::random_device{}();
+    std::printf("repeat with YSDB_TEST_SEED=%llu\n", static_cast<unsigned long long>(seed));
+    return seed;
 }
 
 bool eventually(const std::function<bool()>& condition, Millis limit) {

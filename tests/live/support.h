@@ -1,6 +1,7 @@
 // What live tests share: the stores of the fixture lab, a database of their own, running the binary as a user does.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <string>
@@ -68,6 +69,11 @@ private:
 // Runs the built `ysdb` with these arguments and environment, as a user would, in `cwd`.
 CommandResult run_ysdb(std::vector<std::string> arguments, std::map<std::string, std::string> environment = {}, const std::string& cwd = {},
                        Millis limit = Millis(120'000));
+
+// Whether the long runs are asked for: `./bootstrap test --soak`.
+bool soak();
+// The seed of what a test does at random, printed; YSDB_TEST_SEED repeats one.
+std::uint64_t random_seed();
 
 // Polls until the condition holds; false at the deadline.
 bool eventually(const std::function<bool()>& condition, Millis limit = Millis(20'000));
