@@ -87,7 +87,9 @@ void warn_of_missing(const Workspace& work, Report& report) {
 Report plan_report(Context& context, const UpOptions& options) {
     Workspace work(context);
     work.read();
-    plan::Plan plan = make_plan(select_pending(work.standings, options), work.home, work.store->dialect(), context.run_id);
+    const auto pending = select_pending(work.standings, options);
+    work.refuse_own_schema(pending);
+    plan::Plan plan = make_plan(pending, work.home, work.store->dialect(), context.run_id);
     measure(plan, context);
     Report report = plan.preview();
     warn_of_missing(work, report);
@@ -102,10 +104,11 @@ Report up(Context& context, const UpOptions& options) {
     Workspace work(context);
     const auto lock = plan::RunnerLock::acquire(context, *work.store, *work.session, "migrate", options.lock_wait);
     fault::point("migrate.lock.after");
-    work.install();
     work.read();
-    close_applied(work);
     const auto pending = select_pending(work.standings, options);
+    work.refuse_own_schema(pending);
+    work.install();
+    close_applied(work);
     const FileByKey files = files_by_key(pending);
     const plan::Plan plan = make_plan(pending, work.home, work.store->dialect(), context.run_id);
 

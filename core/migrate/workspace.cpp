@@ -1,6 +1,9 @@
 #include "core/migrate/workspace.h"
 
+#include <fmt/core.h>
+
 #include <map>
+#include <set>
 
 namespace ysdb::migrate {
 
@@ -42,6 +45,33 @@ void Workspace::read() {
     history = read_history(*session, store->dialect(), context.deadline());
     unfinished = journal.unfinished(context.deadline());
     standings = compare(files, history, unfinished);
+}
+
+void Workspace::refuse_own_schema(const std::vector<const Standing*>& pending) {
+    std::set<std::string> stores;
+    for (const Standing* standing : pending) stores.insert(standing->file->store);
+    for (const std::string& name : stores) {
+        SqlStore& sql = sql_of(context, name);
+        if (sql.dialect() == Dialect::clickhouse) {
+            const std::string database = sql.query("SELECT currentDatabase()", context.deadline()).row(0).text(0);
+            if (database == "ysdb") {
+                throw Error(Code::refused, "store '" + name + "' has the database ysdb, where ysdb keeps its own tables: those of migrations would land among them", "name another database in the store's URL");
+            }
+            continue;
+        }
+        if (sql.dialect() != Dialect::postgres) continue;  // knows no search_path
+        // By the setting, since the schema may be made only by this run.
+        const SqlResult result = sql.query(
+            "SELECT current_user, current_setting('search_path'), coalesce(bool_or(name = 'ysdb' OR (name = '$user' AND current_user = 'ysdb')), false)"
+            " FROM (SELECT CASE WHEN item LIKE '\"%' THEN btrim(item, '\"') ELSE lower(item) END AS name"
+            " FROM (SELECT btrim(part) AS item FROM unnest(string_to_array(current_setting('search_path'), ',')) part) parts) names",
+            context.deadline());
+        const SqlRow row = result.row(0);
+        if (!row.truth(2)) continue;
+        const std::string role = row.text(0);
+        throw Error(Code::refused, fmt::format("store '{}': role {} has search_path = {}, so that tables of migrations could land in ysdb's own schema", name, role, row.text(1)),
+                    fmt::format("ALTER ROLE {} SET search_path = public; or, in the store's URL, another role or ?options=-csearch_path%3Dpublic", sql.quote_identifier(role)));
+    }
 }
 
 void Workspace::install() {

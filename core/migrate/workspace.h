@@ -20,6 +20,8 @@ public:
 
     // Reads history and journal; needs no lock and changes nothing.
     void read();
+    // Throws Error(refused) when names without a schema in one of these files would stand for what is in our own schema.
+    void refuse_own_schema(const std::vector<const Standing*>& pending);
     // Makes our tables where they are missing; under the lock.
     void install();
 

@@ -21,11 +21,6 @@ constexpr std::string_view clean_session = "CLOSE ALL; SET SESSION AUTHORIZATION
 // Every ALTER and mutation is followed to its end; an INSERT is on disk when it is answered.
 constexpr std::string_view clickhouse_settings = "SET alter_sync = 2, mutations_sync = 2, async_insert = 0";
 
-// To a user called ysdb our own schema would be "$user", the first place for new tables.
-std::string set_up(Millis lock_timeout) {
-    return fmt::format("SET lock_timeout = {}; SELECT set_config('search_path', 'public', false) WHERE current_schema() = 'ysdb'", lock_timeout.count());
-}
-
 SqlStatement statement_of(const SqlText& text) { return {text.sql, text.params, {}}; }
 
 // The script was BEGIN, the steps, then what records them.
@@ -304,7 +299,7 @@ void Executor::prepare(Lane& lane, Millis lock_timeout) {
         lane.lock_timeout.reset();
     }
     if (lane.lock_timeout == lock_timeout) return;
-    lane.session->query(set_up(lock_timeout), context_.deadline());
+    lane.session->query(fmt::format("SET lock_timeout = {}", lock_timeout.count()), context_.deadline());
     lane.lock_timeout = lock_timeout;
 }
 

@@ -15,19 +15,18 @@ public:
     enum class Home { postgres, clickhouse };
     explicit MigrateProject(Home home = Home::postgres) {
         std::filesystem::create_directory(directory_.path() / "migrations");
-        std::string toml = "[stores.analytics]\nurl = \"" + clickhouse_.config().url + "\"\n";
-        if (home == Home::postgres) {
-            postgres_ = std::make_unique<TestDatabase>();
-            toml += "[stores.main]\nurl = \"" + postgres_->config().url + "\"\n[migrate]\nstore = \"main\"\n";
-        } else {
-            toml += "[migrate]\nstore = \"analytics\"\n";
-        }
-        write_file_atomically(directory_.path() / "ysdb.toml", toml);
+        if (home == Home::postgres) postgres_ = std::make_unique<TestDatabase>();
+        configure(postgres_ ? postgres_->config().url : "");
         if (postgres_) main_ = open_store(postgres_->config());
         analytics_ = open_store(clickhouse_.config());
     }
 
     void file(const std::string& name, const std::string& text) const { write_file_atomically(directory_.path() / "migrations" / name, text); }
+    // From now on `ysdb` logs in to PostgreSQL as this role.
+    void login(const std::string& role, const std::string& password, const std::string& options = {}) const {
+        const std::string& url = postgres_->config().url;
+        configure("postgres://" + role + ":" + password + url.substr(url.find('@')) + (options.empty() ? "" : "?" + options));
+    }
     void remove(const std::string& name) const { std::filesystem::remove(directory_.path() / "migrations" / name); }
     CommandResult ysdb(std::vector<std::string> arguments, const std::string& fault = {}) const {
         arguments.insert(arguments.begin(), "migrate");
@@ -42,6 +41,11 @@ public:
     std::string ch(const std::string& sql) const { return first(analytics(), sql); }
 
 private:
+    void configure(const std::string& postgres_url) const {
+        std::string toml = "[stores.analytics]\nurl = \"" + clickhouse_.config().url + "\"\n";
+        if (!postgres_url.empty()) toml += "[stores.main]\nurl = \"" + postgres_url + "\"\n";
+        write_file_atomically(directory_.path() / "ysdb.toml", toml + "[migrate]\nstore = \"" + (postgres_url.empty() ? "analytics" : "main") + "\"\n");
+    }
     static std::string first(SqlStore& store, const std::string& sql) {
         const SqlResult result = store.query(sql, Deadline::after(Millis(20'000)));
         return result.cells.empty() ? "" : result.cells[0].value_or("NULL");

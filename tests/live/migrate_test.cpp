@@ -339,3 +339,54 @@ TEST_CASE("a role without rights is told what it lacks") {
     CHECK(has(result.err, "migrations/0001_a.sql:2:"));
     project.main().query("DROP ROLE " + role, soon());
 }
+
+namespace {
+
+// A role that may do everything; gone at the end. It is the whole server's: no other test may use this name.
+class Role {
+public:
+    Role(SqlStore& store, const std::string& name) : store_(store), name_(name) { store_.query("CREATE ROLE \"" + name_ + "\" LOGIN SUPERUSER PASSWORD 'pw'", soon()); }
+    ~Role() { store_.query("DROP OWNED BY \"" + name_ + "\"; DROP ROLE \"" + name_ + "\"", soon()); }
+    Role(const Role&) = delete;
+    Role& operator=(const Role&) = delete;
+
+private:
+    SqlStore& store_;
+    std::string name_;
+};
+
+}  // namespace
+
+TEST_CASE("a search_path that leads into ysdb's own schema is refused before anything is made, however it comes about") {
+    MigrateProject project;
+    project.file("0001_a.sql", "CREATE TABLE a (id int);");
+    const auto check_refused = [&](const std::string& path, const std::string& role) {
+        CAPTURE(path);
+        for (const auto& command : std::vector<std::vector<std::string>>{{"up"}, {"up", "--dry-run"}, {"plan"}}) {
+            const CommandResult result = project.ysdb(command);
+            CHECK(result.exit_code == 7);
+            CHECK_MESSAGE(has(result.err, "role " + role + " has search_path = " + path), result.err);
+            CHECK(has(result.err, "ALTER ROLE \"" + role + "\" SET search_path"));
+        }
+        CHECK(project.pg("SELECT count(*) FROM pg_namespace WHERE nspname = 'ysdb'") == "0");
+    };
+    const std::string database = project.pg("SELECT current_database()"), lab_role = project.pg("SELECT current_user");
+    for (const char* path : {"ysdb", "public, ysdb"}) {
+        project.main().query("ALTER DATABASE " + database + " SET search_path = " + path, soon());
+        check_refused(path, lab_role);
+    }
+    project.main().query("ALTER DATABASE " + database + " SET search_path = \"$user\", ysdb_of_others, public", soon());
+    CHECK(project.ysdb({"plan"}).exit_code == 0);
+    project.main().query("ALTER DATABASE " + database + " RESET search_path", soon());
+
+    const Role role(project.main(), "ysdb");
+    project.login("ysdb", "pw");
+    check_refused("\"$user\", public", "ysdb");
+    project.login("ysdb", "pw", "options=-csearch_path%3Dpublic");
+    const CommandResult up = project.ysdb({"up"});
+    CHECK_MESSAGE(up.exit_code == 0, up.err);
+    CHECK(project.pg("SELECT to_regclass('public.a') IS NOT NULL AND to_regclass('ysdb.a') IS NULL") == "t");
+    // With nothing to apply there is nothing to refuse.
+    project.login("ysdb", "pw");
+    CHECK(project.ysdb({"up"}).exit_code == 0);
+}
