@@ -244,3 +244,61 @@ TEST_CASE("every type of ClickHouse can be read, unknown ones as text") {
     CHECK(table.estimated_rows == 2);
     CHECK(read_all(*store, table, "t") == std::vector<std::string>{"0|{'k':1}|x|1.2.3.4|NULL|-1.500|{1,NULL}|-5", "1|{'k':1}|x|1.2.3.4|v|-1.500|{1,NULL}|-5"});
 }
+
+namespace {
+
+// Rows of one insert each, with keys that go on from the last one's.
+void insert_small(RowWriter& writer, int inserts, int rows, const std::string& run, int& next) {
+    for (int i = 0; i < inserts; ++i) {
+        Rows batch;
+        for (int row = 0; row < rows; ++row) batch.add(next + row, "swap", 1, 0, "");
+        batch.changes.versions = {Version{1, 100, 0}};
+        writer.apply(batch.changes, run + "/" + std::to_string(next), soon(), [](RejectedRow row) { FAIL(row.reason); });
+        next += rows;
+    }
+}
+
+const std::string staged_parts = "SELECT count() FROM system.parts WHERE active AND database = currentDatabase() AND table LIKE '%staging%'";
+
+}  // namespace
+
+TEST_CASE("small inserts are not merged while a copy is small, and are before the server slows inserts down") {
+    TestClickHouse database;
+    const auto store = open_store(database.config());
+    const Rows rows;
+    const auto writer = store->sink()->begin_replace(rows.table, {"", "transfers"}, "r1", soon());
+    int next = 1;
+    insert_small(*writer, 200, 1, "r1", next);
+    CHECK(one(*store, staged_parts) == "200");
+    insert_small(*writer, 200, 1, "r1", next);
+    CHECK(eventually([&] { return std::stoi(one(*store, staged_parts)) < 300; }));
+    store->sink()->finish_replace(rows.table, {"", "transfers"}, "r1", soon());
+    CHECK(one(*store, "SELECT count() FROM transfers FINAL") == "400");
+}
+
+TEST_CASE("a table that takes few parts, or gets many by each insert, is merged sooner") {
+    TestClickHouse database;
+    const auto store = open_store(database.config());
+    const std::string columns = "(id Int64, kind LowCardinality(String), amount Nullable(Decimal(36, 18)), at DateTime64(6, 'UTC'), note Nullable(String), tags Array(Nullable(String)),"
+                                " _version UInt128, _is_deleted UInt8) ENGINE = ReplacingMergeTree(_version, _is_deleted) ORDER BY id ";
+    int next = 1;
+    SUBCASE("its own settings allow few") {
+        store->sql()->query("CREATE TABLE transfers " + columns + "SETTINGS parts_to_delay_insert = 40, parts_to_throw_insert = 60", soon());
+        const Rows rows;
+        const auto writer = store->sink()->begin_replace(rows.table, {"", "transfers"}, "r1", soon());
+        insert_small(*writer, 150, 1, "r1", next);  // without merges the 60th is refused
+        store->sink()->finish_replace(rows.table, {"", "transfers"}, "r1", soon());
+        CHECK(one(*store, "SELECT count() FROM transfers FINAL") == "150");
+    }
+    SUBCASE("an insert makes a part in each of many partitions") {
+        store->sql()->query("CREATE TABLE transfers " + columns.substr(0, columns.find("ORDER BY")) + "PARTITION BY id % 400 ORDER BY id", soon());
+        const Rows rows;
+        const auto writer = store->sink()->begin_replace(rows.table, {"", "transfers"}, "r1", soon());
+        insert_small(*writer, 4, 400, "r1", next);
+        CHECK(one(*store, staged_parts) == "1600");
+        insert_small(*writer, 4, 400, "r1", next);
+        CHECK(eventually([&] { return std::stoi(one(*store, staged_parts)) < 3'200; }));  // few of a partition: it takes its time, but goes on
+        store->sink()->finish_replace(rows.table, {"", "transfers"}, "r1", soon());
+        CHECK(one(*store, "SELECT count() FROM transfers FINAL") == "3200");
+    }
+}

@@ -1,6 +1,8 @@
 #include "core/store/clickhouse/sink.h"
 
 #include <algorithm>
+#include <atomic>
+#include <bit>
 #include <mutex>
 
 #include "core/base/fault.h"
@@ -14,6 +16,7 @@ namespace {
 constexpr std::string_view staging_mark = "__ysdb_staging_";
 constexpr std::string_view own_comment = "ysdb copy of ";
 constexpr std::string_view own_view_comment = "ysdb: current rows of ";
+constexpr std::string_view access_denied = "497";
 constexpr std::uint64_t drop_limit = 50'000'000'000;  // servers refuse to drop more without being told
 
 const Settings pinned_insert_settings{
@@ -115,24 +118,74 @@ std::vector<TargetColumn> targets_of(const TableInfo& rows, const TableInfo& tab
     return targets;
 }
 
-// Merging what is still being loaded writes the same rows again and again: it costs as much as the inserts themselves. It waits until the
-// table is whole, or until there are so many parts that the server would slow inserts down. The order to wait ends with the server's
-// process, and a staging table that is left behind is dropped by the next run.
-constexpr int inserts_before_merges = 300;
-
-void hold_merges(const Catalog& catalog, const TableRef& table, bool hold, Deadline deadline) {
+void order_merges(const Catalog& catalog, const TableRef& table, std::string_view order, Deadline deadline) {
     try {
-        catalog.run(std::string("SYSTEM ") + (hold ? "STOP" : "START") + " MERGES " + quote(table), deadline);
+        catalog.run("SYSTEM " + std::string(order) + " MERGES " + quote(table), deadline);
     } catch (const Error& error) {
-        if (error.server_code() != "497") throw;  // ACCESS_DENIED: without the right to hold them, the copy is only slower
+        if (error.server_code() != access_denied) throw;  // without the right to hold them, the copy is only slower
     }
 }
 
+// Merging what is still being loaded writes the same rows again and again: it costs as much as the inserts themselves. It waits until the table
+// is whole, or until there are so many parts that the server would soon slow inserts down, then refuse them.
+//
+// Nobody has to let merges go on for a run that was killed: the order is the server's, in memory, for this table; the next run drops the table and
+// loads another.
+class HeldMerges {
+public:
+    HeldMerges(Transport& transport, const Catalog& catalog, const TableRef& table, Deadline deadline) : transport_(transport), catalog_(catalog), table_(table) {
+        order_merges(catalog_, table_, "STOP", deadline);
+        const auto setting = [](const std::string& name) {
+            return "toUInt64(coalesce(nullIf(extract(engine_full, '" + name + " = (\\\\d+)'), ''), (SELECT value FROM system.merge_tree_settings WHERE name = '" + name + "')))";
+        };
+        const std::int64_t slower = ask("SELECT least(" + setting("parts_to_delay_insert") + ", " + setting("parts_to_throw_insert") + ") FROM system.tables WHERE database = {p1:String} AND name = {p2:String}",
+                                        deadline, 2 * parts_of_partition);
+        limit_ = std::clamp<std::int64_t>(slower / 2, 1, parts_of_partition);
+        check_every_ = std::clamp<std::uint64_t>(static_cast<std::uint64_t>(limit_) / 8, 1, 32);
+    }
+
+    // After each insert; looks at the server after the first ones, then now and then.
+    void inserted(Deadline deadline) {
+        const std::uint64_t count = ++inserts_;
+        if (!held_ || !(count % check_every_ == 0 || std::has_single_bit(count)) || !too_many(deadline)) return;
+        if (held_.exchange(false)) order_merges(catalog_, table_, "START", deadline);
+    }
+
+private:
+    static constexpr std::int64_t parts_of_partition = 300;  // servers slow inserts down at 1000 of one partition
+    static constexpr std::int64_t parts_of_table = 3'000;    // and refuse them at 100,000 of the table
+
+    bool too_many(Deadline deadline) const {
+        return ask("SELECT max(parts) >= " + std::to_string(limit_) + " OR sum(parts) >= " + std::to_string(parts_of_table) +
+                       " FROM (SELECT count() AS parts FROM system.parts WHERE active AND database = {p1:String} AND table = {p2:String} GROUP BY partition_id)",
+                   deadline, 1) != 0;
+    }
+
+    std::int64_t ask(const std::string& sql, Deadline deadline, std::int64_t not_allowed) const {
+        try {
+            const SqlResult result = query(transport_, sql, std::vector<std::optional<std::string>>{table_.schema, table_.table}, {}, "", deadline);
+            return result.rows() == 0 ? not_allowed : result.row(0).integer(0);
+        } catch (const Error& error) {
+            if (error.server_code() != access_denied) throw;
+            return not_allowed;
+        }
+    }
+
+    Transport& transport_;
+    const Catalog& catalog_;
+    TableRef table_;
+    std::int64_t limit_ = 0;
+    std::uint64_t check_every_ = 1;
+    std::atomic<std::uint64_t> inserts_{0};
+    std::atomic<bool> held_{true};
+};
+
 class Writer final : public RowWriter {
 public:
-    Writer(Transport& transport, const Catalog& catalog, QueryIds& ids, const TableInfo& source, std::vector<TargetColumn> targets, const TableRef& table, const std::string& run)
-        : transport_(transport), catalog_(catalog), ids_(ids), source_(source), targets_(std::move(targets)), table_(table), label_("ysdb-" + run),
-          insert_("INSERT INTO " + quote(table) + " (" + column_list(targets_, true) + ") FORMAT Native") {
+    Writer(Transport& transport, const Catalog& catalog, QueryIds& ids, const TableInfo& source, std::vector<TargetColumn> targets, const TableRef& table, const std::string& run,
+           Deadline deadline)
+        : transport_(transport), ids_(ids), source_(source), targets_(std::move(targets)), label_("ysdb-" + run),
+          insert_("INSERT INTO " + quote(table) + " (" + column_list(targets_, true) + ") FORMAT Native"), merges_(transport, catalog, table, deadline) {
         idle_.push_back(std::make_unique<Encoder>(source_, targets_, true));  // refuses types that do not go together
     }
 
@@ -150,13 +203,11 @@ public:
             transport_.run(request, {deadline, {}, {}}, [](std::string_view) {});
             fault::point("clickhouse.replace.insert.after");
         }
-        bool many_parts = false;
         {
             const std::lock_guard lock(mutex_);
             idle_.push_back(std::move(encoder));
-            many_parts = ++inserts_ == inserts_before_merges;
         }
-        if (many_parts) hold_merges(catalog_, table_, false, deadline);
+        merges_.inserted(deadline);
     }
 
     // Nothing is left to do: an insert is acknowledged when it is on disk (tables made here), or as durable as the table's own settings say.
@@ -172,14 +223,12 @@ private:
     }
 
     Transport& transport_;
-    const Catalog& catalog_;
     QueryIds& ids_;
     TableInfo source_;
     std::vector<TargetColumn> targets_;
-    TableRef table_;
-    int inserts_ = 0;
     std::string label_;
     std::string insert_;
+    HeldMerges merges_;
     std::mutex mutex_;
     std::vector<std::unique_ptr<Encoder>> idle_;
 };
@@ -202,15 +251,14 @@ std::unique_ptr<RowWriter> begin_replace(Transport& transport, const Catalog& ca
     if (source.key.empty()) throw Error(Code::refused, source.ref.text() + " has no primary key", "add one: it tells two rows apart in ClickHouse");
     drop_leftovers(catalog, live, deadline);
     create_staging(catalog, source, live, staging, deadline);
-    hold_merges(catalog, staging, true, deadline);
-    return std::make_unique<Writer>(transport, catalog, ids, source, targets_of(source, catalog.describe(staging, deadline)), staging, run);
+    return std::make_unique<Writer>(transport, catalog, ids, source, targets_of(source, catalog.describe(staging, deadline)), staging, run, deadline);
 }
 
 void finish_replace(const Catalog& catalog, const TableInfo&, const TableRef& target, const std::string& run, Deadline deadline) {
     const TableRef live = catalog.full(target);
     const TableRef staging = staging_of(live, run);
     const bool exists = catalog.find(live, deadline).has_value();
-    hold_merges(catalog, staging, false, deadline);
+    order_merges(catalog, staging, "START", deadline);
     fault::point("clickhouse.replace.exchange.before");
     if (exists) catalog.run("EXCHANGE TABLES " + quote(staging) + " AND " + quote(live), deadline);
     else catalog.run("RENAME TABLE " + quote(staging) + " TO " + quote(live), deadline);
