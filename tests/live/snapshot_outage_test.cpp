@@ -9,62 +9,14 @@
 
 #include <filesystem>
 #include <future>
-#include <nlohmann/json.hpp>
 
 #include "core/base/file.h"
-#include "tests/live/support.h"
+#include "tests/live/outage_lab.h"
 
 using namespace ysdb;
 using namespace ysdb::test;
 
 namespace {
-
-Deadline soon() { return Deadline::after(Millis(60'000)); }
-
-class OutageLab {
-public:
-    OutageLab() : directory_("/tmp/ysdb_" + unique_name()) {
-        std::filesystem::create_directories(directory_);
-        std::filesystem::permissions(directory_, std::filesystem::perms(0755));
-    }
-    ~OutageLab() {
-        ysdb({"lab", "down", "--dir", "lab", "--destroy", "--yes"});
-        std::filesystem::remove_all(directory_);
-    }
-    const std::string& directory() const { return directory_; }
-
-    void up() {
-        REQUIRE(ysdb({"lab", "up", "--dir", "lab", "--only", "postgres,clickhouse"}).exit_code == 0);
-        const auto stores = nlohmann::json::parse(ysdb({"lab", "env", "--dir", "lab", "--output", "json"}).out)["stores"];
-        url_["main"] = stores["main"]["url"];
-        url_["analytics"] = stores["analytics"]["url"];
-        write_file_atomically(directory_ + "/ysdb.toml", "[stores.main]\nurl = \"" + url_["main"] + "\"\n[stores.analytics]\nurl = \"" + url_["analytics"] +
-                                                             "\"\n[[sync]]\nname = \"s\"\ntables = [\"public.t\"]\n[[sync.to]]\nstore = \"analytics\"\n");
-    }
-    CommandResult ysdb(std::vector<std::string> arguments) const { return run_ysdb(std::move(arguments), {}, directory_); }
-    std::unique_ptr<Store> store(const std::string& name) {
-        StoreConfig config;
-        config.name = name;
-        config.url = url_[name];
-        return open_store(config);
-    }
-    void fill(int rows) {
-        store("main")->sql()->open_session("test", soon())->query(
-            "CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT g, md5(g::text) || repeat(md5((-g)::text), 6) FROM generate_series(1, " + std::to_string(rows) + ") g; ANALYZE t", soon());
-    }
-    // Rows that have reached the staging table, or -1 while it cannot be asked.
-    std::int64_t staged() {
-        try {
-            return store("analytics")->sql()->query("SELECT sum(rows) FROM system.parts WHERE active AND database = currentDatabase()", soon()).row(0).integer(0);
-        } catch (const std::exception&) {
-            return -1;
-        }
-    }
-
-private:
-    std::string directory_;
-    std::map<std::string, std::string> url_;
-};
 
 const std::vector<std::string> slow_copy{"sync", "snapshot", "--batch", "64KiB", "--workers", "1", "--timeout", "4s"};
 
@@ -99,7 +51,7 @@ TEST_CASE("ClickHouse restarted in the middle of a copy: the copy goes on by its
     CHECK(result.exit_code == 0);
     CHECK(lab.ysdb({"validate"}).exit_code == 0);
     // Batches that were written but not acknowledged were told from new ones.
-    CHECK(lab.store("analytics")->sql()->query("SELECT count() FROM t", soon()).row(0).integer(0) == 200'000);
+    CHECK(lab.store("analytics")->sql()->query("SELECT count() FROM t", OutageLab::soon()).row(0).integer(0) == 200'000);
 }
 
 TEST_CASE("PostgreSQL killed in the middle of a copy: exit 8, and the same command completes it") {

@@ -50,6 +50,7 @@ std::unique_ptr<Connection> Connection::open_one(const Target& target, const std
     if (connection == nullptr || PQstatus(connection) == CONNECTION_BAD) {
         throw connect_error(target.store, target.redacted_url, connection == nullptr ? "out of memory" : PQerrorMessage(connection));
     }
+    PQsetNoticeProcessor(connection, [](void*, const char*) {}, nullptr);  // libpq would print them
     PostgresPollingStatusType state = PGRES_POLLING_WRITING;
     while (state != PGRES_POLLING_OK) {
         if (!wait_socket(PQsocket(connection), state == PGRES_POLLING_WRITING, deadline)) {
@@ -59,7 +60,6 @@ std::unique_ptr<Connection> Connection::open_one(const Target& target, const std
         if (state == PGRES_POLLING_FAILED) throw connect_error(target.store, target.redacted_url, PQerrorMessage(connection));
     }
     PQsetnonblocking(connection, 1);
-    PQsetNoticeProcessor(connection, [](void*, const char*) {}, nullptr);
     return self;
 }
 
