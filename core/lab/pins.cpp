@@ -1,61 +1,58 @@
 #include "core/lab/pins.h"
 
 #include <fmt/format.h>
-#include <toml++/toml.h>
 
 #include <algorithm>
+#include <map>
 
 #include "core/base/embedded.h"
 #include "core/base/error.h"
 #include "core/base/hash.h"
 #include "core/base/text.h"
+#include "core/config/toml_file.h"
 
 namespace ysdb::lab {
 
 namespace {
 
-Pin pin_from(const std::string& name, const toml::table& entry) {
-    const auto text = [&](const char* key) { return entry[key].value_or(std::string()); };
-    Pin pin;
-    pin.name = name;
-    pin.title = text("title");
-    pin.client = text("client");
-    pin.package = text("package");
-    pin.version = text("version");
-    pin.checksum = text("checksum");
-    pin.bytes = static_cast<std::uint64_t>(entry["bytes"].value_or(std::int64_t{0}));
-    pin.unpacked = static_cast<std::uint64_t>(entry["unpacked"].value_or(std::int64_t{0}));
-    pin.architecture = text("architecture");
-    pin.inner = text("inner");
-    pin.module = text("module");
-    pin.basic = entry["basic"].value_or(false);
-    if (const toml::array* list = entry["dependencies"].as_array()) {
-        for (const auto& item : *list) pin.dependencies.push_back(item.value_or(std::string()));
-    }
+void set(Pin& pin, const TomlEntry& entry) {
+    static const std::map<std::string, std::string Pin::*> texts{{"title", &Pin::title}, {"client", &Pin::client}, {"package", &Pin::package}, {"version", &Pin::version},
+                                                                {"checksum", &Pin::checksum}, {"architecture", &Pin::architecture}, {"inner", &Pin::inner}, {"module", &Pin::module}};
+    const std::string& key = entry.path[1];
+    if (const auto text = texts.find(key); text != texts.end() && entry.kind == TomlEntry::Kind::text) pin.*text->second = entry.text;
+    else if (key == "bytes" && entry.kind == TomlEntry::Kind::integer) pin.bytes = std::stoull(entry.text);
+    else if (key == "unpacked" && entry.kind == TomlEntry::Kind::integer) pin.unpacked = std::stoull(entry.text);
+    else if (key == "basic" && entry.kind == TomlEntry::Kind::boolean) pin.basic = entry.text == "true";
+    else if (key == "dependencies" && entry.kind == TomlEntry::Kind::list) pin.dependencies = entry.items;
+    else throw Error(Code::internal, fmt::format("servers.toml:{}: '{}' is not for here", entry.line, key));
+}
+
+void check_complete(const Pin& pin) {
     const bool known_client = pin.client == "npm" || pin.client == "maven" || pin.client == "pypi" || pin.client == "go";
-    if (!known_client || pin.title.empty() || pin.package.empty() || pin.version.empty() || pin.checksum.empty() || pin.bytes == 0) {
-        throw Error(Code::internal, fmt::format("servers.toml: '{}' is incomplete", name));
-    }
-    return pin;
+    if (known_client && !pin.title.empty() && !pin.package.empty() && !pin.version.empty() && !pin.checksum.empty() && pin.bytes != 0) return;
+    throw Error(Code::internal, fmt::format("servers.toml: '{}' is incomplete", pin.name));
 }
 
 }  // namespace
 
 std::vector<Pin> parse_pins(std::string_view text) {
-    try {
-        std::vector<std::pair<std::uint32_t, Pin>> found;
-        for (const auto& [key, node] : toml::parse(text)) {
-            const toml::table* entry = node.as_table();
-            if (entry == nullptr) throw Error(Code::internal, fmt::format("servers.toml: '{}' is no table", std::string_view(key.str())));
-            found.emplace_back(entry->source().begin.line, pin_from(std::string(key.str()), *entry));
-        }
-        std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-        std::vector<Pin> result;
-        for (auto& [line, pin] : found) result.push_back(std::move(pin));
-        return result;
-    } catch (const toml::parse_error& error) {
-        throw Error(Code::internal, fmt::format("servers.toml, line {}: {}", error.source().begin.line, error.description()));
+    std::map<std::string, std::pair<int, Pin>> found;  // with a line of its table: the file's order is the order shown
+    for (const TomlEntry& entry : parse_toml(text, "servers.toml")) {
+        if (entry.path.size() != 2) throw Error(Code::internal, fmt::format("servers.toml:{}: '{}' is no table of keys", entry.line, entry.path[0]));
+        auto& [line, pin] = found[entry.path[0]];
+        line = entry.line;
+        pin.name = entry.path[0];
+        set(pin, entry);
     }
+    std::vector<std::pair<int, Pin>> in_order;
+    for (auto& [name, pin] : found) in_order.push_back(std::move(pin));
+    std::sort(in_order.begin(), in_order.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+    std::vector<Pin> result;
+    for (auto& [line, pin] : in_order) {
+        check_complete(pin);
+        result.push_back(std::move(pin));
+    }
+    return result;
 }
 
 const std::vector<Pin>& pins() {

@@ -135,6 +135,8 @@ TEST_CASE("every download is pinned by version and checksum") {
         CHECK((each.checksum.size() == 64 || each.checksum.starts_with("h1:")));
     }
     CHECK_THROWS_WITH(parse_pins("[x]\ntitle = \"X\"\n"), "servers.toml: 'x' is incomplete");
+    CHECK_THROWS_WITH(parse_pins("[x]\ntitel = \"X\"\n"), "servers.toml:2: 'titel' is not for here");
+    CHECK_THROWS_WITH(parse_pins("[x]\nbytes = \"1\"\n"), "servers.toml:2: 'bytes' is not for here");
     CHECK_THROWS_WITH(fetched("chdb", "/nonexistent"), "the ClickHouse engine (libchdb.so) is not on this machine");
 }
 
