@@ -95,7 +95,8 @@ Error usage_error(const std::string& name, const std::string& message, const std
     std::vector<std::string> known;
     for (const FlagSpec& flag : flags) known.push_back(flag.name);
     const std::string typed = word.substr(0, word.find('='));
-    throw usage_error(name, "unknown flag '" + typed + "'" + did_you_mean(typed, known));
+    const std::string hint = typed == "--dry-run" ? "it changes nothing: leave --dry-run out" : "";
+    throw usage_error(name, "unknown flag '" + typed + "'" + did_you_mean(typed, known), hint);
 }
 
 void check_value(const std::string& name, const FlagSpec& flag, const std::string& value) {

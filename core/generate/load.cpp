@@ -11,6 +11,7 @@
 #include "core/generate/generate.h"
 #include "core/generate/load_checks.h"
 #include "core/generate/tokens.h"
+#include "core/plan/refusals.h"
 #include "core/value/show.h"
 
 namespace ysdb {
@@ -116,7 +117,13 @@ void find_start(Context& context, const LoadOptions& options, Work& work) {
     std::vector<std::string> full;
     for (Job& job : work.jobs) {
         Store& store = context.stores.get(job.store);
-        if (!holds_rows(store, job.info.ref, context.deadline())) continue;
+        try {
+            if (!holds_rows(store, job.info.ref, context.deadline())) continue;
+        } catch (const Error& error) {
+            if (!plan::is_missing_table(error)) throw;
+            throw Error(Code::refused, "store '" + job.store + "': there is no table " + job.info.ref.text() + ", nothing was loaded",
+                        "make the tables first: ysdb init --schema " + options.schema + ", then: ysdb migrate up");
+        }
         if (!options.append) {
             if (std::find(full.begin(), full.end(), job.info.ref.table) == full.end()) full.push_back(job.info.ref.table);
             continue;

@@ -75,11 +75,19 @@ struct Oldest {
 };
 constexpr Oldest oldest_supported[] = {{"PostgreSQL", 13}, {"ClickHouse", 23}, {"Redis", 6}};
 
+// Without the advice to run this very command.
+std::string hint_here(std::string hint) {
+    for (const char* advice : {" try: ysdb doctor", " see: ysdb doctor"}) {
+        if (hint.ends_with(advice)) hint.erase(hint.size() - std::string_view(advice).size());
+    }
+    return hint;
+}
+
 void check_stores(const Healths& stores, Findings& findings) {
     for (const auto& [name, health] : stores) {
         const std::string check = "stores." + name;
         if (!health.probe) {
-            findings.fail(check, health.error->message(), health.error->hint());
+            findings.fail(check, health.error->message(), hint_here(health.error->hint()));
             continue;
         }
         const ProbeResult& probe = *health.probe;
@@ -193,10 +201,11 @@ Report doctor_report(Context& context) {
     check_configuration(context.config, findings);
     check_secrets(context.config, findings);
     check_migrations_directory(context.config, findings);
+    Healths stores;
     if (context.config.stores.empty()) {
         findings.fail("stores", "no store is configured", "write a configuration with: ysdb init; or set YSDB_STORES_MAIN_URL");
     } else {
-        const Healths stores = probe_stores(context);
+        stores = probe_stores(context);
         check_stores(stores, findings);
         check_migrate(context, stores, findings);
         check_syncs(context, stores, findings);
@@ -205,10 +214,12 @@ Report doctor_report(Context& context) {
     }
     Report report;
     report.checks = std::move(findings.checks);
+    const bool nobody_there = !stores.empty() && std::all_of(stores.begin(), stores.end(), [](const auto& store) { return store.second.error && store.second.error->code() == Code::connect; });
     const auto failed = std::count_if(report.checks.begin(), report.checks.end(),
                                       [](const Check& check) { return check.state == CheckState::fail; });
     report.code = failed > 0 ? Code::differences : Code::ok;
     if (failed == 0) report.next = "ysdb migrate status";
+    else if (nobody_there) report.next = "ysdb lab up   (servers on this machine to try things on)";
     return report;
 }
 

@@ -74,3 +74,11 @@ TEST_CASE("schema prints a diagram and a dictionary and nothing else") {
     CHECK(project.run({"schema", "dictionary", "--store", "mian"}).exit_code == 3);
     CHECK(project.run({"schema", "dictionary", "--schema", "nowhere"}).exit_code == 7);
 }
+
+TEST_CASE("lab load into a database without the tables says how they are made") {
+    const TestDatabase database;
+    const auto result = run_ysdb({"lab", "load", "solana", "--rows", "100", "--yes", "--token-list", "none"}, {{"YSDB_STORES_MAIN_URL", database.config().url}}, std::filesystem::temp_directory_path());
+    CHECK(result.exit_code == 7);
+    CHECK(result.err.find("there is no table public.trader_config, nothing was loaded") != std::string::npos);
+    CHECK(result.err.find("ysdb init --schema solana, then: ysdb migrate up") != std::string::npos);
+}

@@ -164,3 +164,9 @@ TEST_CASE("a result that cannot be written is an error, not silence") {
     CHECK(result.exit_code == 70);
     CHECK(contains(result.err, "cannot write the result: No space left on device"));
 }
+
+TEST_CASE("a command that changes nothing says so when it is asked for a dry run") {
+    const CommandResult result = run_ysdb({"migrate", "plan", "--dry-run"});
+    CHECK(result.exit_code == 2);
+    CHECK(result.err.find("it changes nothing: leave --dry-run out") != std::string::npos);
+}
