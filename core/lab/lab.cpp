@@ -82,13 +82,17 @@ void refuse_other_major(const State& state, int asked) {
                 "use another --dir, or take this lab down: ysdb lab down --destroy");
 }
 
-// Helpers (initdb) that a killed ysdb left behind would write into what the next run makes anew.
+// Helpers (initdb) that a killed ysdb left behind would write into what the next run makes anew. So would their children, which are found once
+// their parent is gone.
 void end_leftover_helpers(const std::string& id) {
-    std::vector<ProcessId> helpers;
-    for (const MarkedProcess& process : marked_processes(id)) {
-        if (process.role == "setup") helpers.push_back(process.id);
+    while (true) {
+        std::vector<ProcessId> helpers;
+        for (const MarkedProcess& process : marked_processes(id)) {
+            if (process.role == "setup") helpers.push_back(process.id);
+        }
+        if (helpers.empty()) return;
+        end_processes(helpers);
     }
-    end_processes(helpers);
 }
 
 }  // namespace
