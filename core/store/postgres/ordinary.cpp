@@ -94,7 +94,10 @@ void quiet(pqxx::connection& connection) {
 pqxx::result execute(pqxx::nontransaction& work, const std::string& sql, std::span<const std::optional<std::string>> params) {
     if (params.empty()) return work.exec(sql);
     pqxx::params values;
-    for (const auto& param : params) values.append(param);
+    for (const auto& param : params) {  // views: libpqxx's conversions are templates over what its build knew of C++20, which may be less than ours
+        if (param) values.append(pqxx::zview(*param));
+        else values.append();
+    }
 #if PQXX_VERSION_MAJOR > 7 || PQXX_VERSION_MINOR >= 9
     return work.exec(sql, values);
 #else
