@@ -42,6 +42,7 @@ struct StoreConfig {
 struct MigrateConfig {
     std::string dir = "migrations";
     std::string store = "main";
+    std::vector<std::string> lint_ignore;   // rules of `migrate lint` that say nothing
 };
 
 struct PartitionConfig {

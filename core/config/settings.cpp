@@ -33,6 +33,7 @@ const std::vector<Setting>& setting_table() {
 
         {"migrate.dir", path, "migrations", "where the migration files are"},
         {"migrate.store", text, "main", "the store that keeps the history and runs files that name no store"},
+        {"migrate.lint_ignore", list, "", "rules of `ysdb migrate lint` that are switched off"},
 
         {"partition[].table", text, "", "store.schema.table or store.table", true},
         {"partition[].by", text, "", "column of the range; needed to create the partitioning"},

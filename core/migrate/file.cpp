@@ -47,7 +47,7 @@ void read_header(Migration& migration) {
     Scanner scanner(migration.source, Dialect::postgres);
     for (Token token = scanner.next(); token.kind == TokenKind::comment; token = scanner.next()) {
         const Directive directive = read_directive(migration.source, token);
-        if (directive.word.empty()) continue;
+        if (directive.word.empty() || directive.word == "probe") continue;  // of the first statement of a file without section lines
         for (std::size_t at = token.begin; const std::string& option : split(directive.rest, ' ')) {
             if (trim(option).empty()) continue;
             at = migration.source.text.find(option, at);

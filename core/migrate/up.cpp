@@ -4,6 +4,7 @@
 #include <set>
 
 #include "core/base/fault.h"
+#include "core/migrate/lint/lint.h"
 #include "core/migrate/migrate.h"
 #include "core/migrate/workspace.h"
 #include "core/plan/executor.h"
@@ -91,6 +92,7 @@ Report plan_report(Context& context, const UpOptions& options) {
     work.refuse_own_schema(pending);
     plan::Plan plan = make_plan(pending, work.home, work.store->dialect(), context.run_id);
     measure(plan, context);
+    explain(plan, work.standings, context);
     Report report = plan.preview();
     warn_of_missing(work, report);
     report.title = plan.units.empty() ? "nothing to apply" : "";
