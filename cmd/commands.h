@@ -20,6 +20,7 @@ CommandSpec help_command();
 CommandSpec lab_serve_clickhouse_command();   // a hidden verb of lab
 CommandSpec lab_load_command();              // a verb of lab
 CommandSpec complete_command();   // hidden: what the completion scripts call
+CommandSpec migrate_lint_verb();             // a verb of migrate
 CommandSpec generate_command();   // hidden: renews the files of the repository that come from commands and settings
 
 }  // namespace ysdb

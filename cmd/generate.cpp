@@ -11,6 +11,7 @@
 #include "core/base/file.h"
 #include "core/base/text.h"
 #include "core/config/settings.h"
+#include "core/migrate/lint/output.h"
 
 namespace ysdb {
 
@@ -66,10 +67,11 @@ std::string help_block(const std::vector<std::string>& words, const std::string&
 std::string block(const std::string& name, const std::string& path) {
     if (name == "settings") return settings_block();
     if (name == "exit codes") return exit_codes_block();
+    if (name == "lint rules") return migrate::lint::rules_as_markdown();
     const auto words = split(name, ' ');
     if (words.size() >= 2 && words[0] == "ysdb" && words[1] == "help") return help_block(words, path);
     throw Error(Code::config, path + ": unknown generated block '" + name + "'",
-                "known: settings, exit codes, ysdb help COMMAND");
+                "known: settings, exit codes, lint rules, ysdb help COMMAND");
 }
 
 Report generate(const Invocation& invocation, Context&, Operator&) {

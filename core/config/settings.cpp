@@ -33,10 +33,7 @@ const std::vector<Setting>& setting_table() {
 
         {"migrate.dir", path, "migrations", "where the migration files are"},
         {"migrate.store", text, "main", "the store that keeps the history and runs files that name no store"},
-
-        {"migrate.environment", text, "", "where this is (\"dev\", \"production\"): files with env:NAME run only there"},
-        {"migrate.guard", choice, "warn", "what a server in trouble means for statements on large tables", false, {"off", "warn", "refuse"}},
-        {"migrate.variables.NAME", secret, "", "what ${NAME} in a migration file stands for; never shown"},
+        {"migrate.lint_ignore", list, "", "rules of `ysdb migrate lint` that are switched off"},
 
         {"partition[].table", text, "", "store.schema.table or store.table", true},
         {"partition[].by", text, "", "column of the range; needed to create the partitioning"},

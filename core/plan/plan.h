@@ -39,6 +39,9 @@ struct Step {
     std::string store_object;                      // the table it works on, as SQL names it; empty: none or new
     std::string locks;                             // "ACCESS EXCLUSIVE on users: blocks reads and writes"
     std::uint64_t bytes = 0;                       // size of that table now
+    std::optional<bool> rewrites, scans;           // writes, reads all rows of a table that is in use; nullopt: not known
+    std::string loses;                             // what no way back brings back: "the rows of users"
+    std::optional<double> least_seconds;           // reading the table alone takes about as long, as fast as it was read just now
     std::optional<Probe> probe;                    // only asked of steps outside a transaction
     bool repeatable = false;                       // running it twice is running it once
     bool may_leave_part = false;                   // a failure in the middle keeps what was done so far

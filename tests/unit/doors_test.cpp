@@ -52,7 +52,7 @@ std::string offenders(const std::vector<Source>& sources, Bad bad) {
 
 bool vendor_header(const std::string& include) {
     for (const char* prefix : {"CLI/", "toml++/", "nlohmann/", "spdlog/", "pqxx/", "libpq", "hiredis", "librdkafka/", "curl/",
-                               "microhttpd", "openssl/", "zstd", "xxhash", "sqlite3"}) {
+                               "microhttpd", "pg_query", "openssl/", "zstd", "xxhash", "sqlite3"}) {
         if (include.starts_with(prefix)) return true;
     }
     return false;
