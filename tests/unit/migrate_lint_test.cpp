@@ -168,6 +168,7 @@ const std::vector<Case> clickhouse_cases{
 
 const std::vector<Case> common_cases{
     {"not-parsed", "CREATE TABL t (a int)", "CREATE TABLE t (a int)"},
+    {"not-parsed", "DO $$ BEGIN EXECUTE 'DROP TABLE t'; END $$", "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'"},
     {"allow-without-reason", "-- ysdb:allow truncate\nTRUNCATE t", "-- ysdb:allow truncate rows are test data\nTRUNCATE t"},
     {"allow-unknown-rule", "-- ysdb:allow truncat rows are test data\nTRUNCATE t", "-- ysdb:allow truncate rows are test data\nTRUNCATE t"},
     {"allow-unused", "-- ysdb:allow truncate rows are test data\nSELECT 1", "-- ysdb:allow truncate rows are test data\nTRUNCATE t"},

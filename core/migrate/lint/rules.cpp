@@ -161,7 +161,7 @@ constexpr auto rules = std::to_array<Rule>({
     {"ch-no-probe", ch, note, false, "nothing can tell whether this statement took effect when a run is killed over it", "`up` then stops with exit code 8 and asks.", "Write '-- migrate:probe SELECT ...' above it."},
 
     // --- of every file
-    {"not-parsed", std::nullopt, note, false, "not understood, and not checked: {}", "The parser on this machine may be older than the server. `up` runs it all the same.", "Check it by hand."},
+    {"not-parsed", std::nullopt, note, false, "not understood, and not checked: {}", "Code inside DO and procedures is not read, and the parser on this machine may be older than the server. `up` runs it all the same.", "Check it by hand."},
     {"allow-without-reason", std::nullopt, warning, false, "ysdb:allow {} says no reason", "Who reads it later has to know why.", "-- ysdb:allow RULE the reason in a few words"},
     {"allow-unknown-rule", std::nullopt, warning, false, "ysdb:allow names no rule: {}", "It allows nothing.", "docs/lint.md lists the rules."},
     {"allow-unused", std::nullopt, note, false, "ysdb:allow {} allows nothing here", "What it allowed is gone, or it stands above another statement.", "Take it out."},
