@@ -10,6 +10,7 @@
 #include <exception>
 #include <map>
 #include <mutex>
+#include <system_error>
 #include <thread>
 
 #include "core/base/text.h"
@@ -265,6 +266,13 @@ private:
         return Error(Code::connect, who() + "what listens at " + target_.origin() + " " + what, "is the url right? ClickHouse's HTTP port is 8123, with TLS 8443");
     }
 
+    // The system's word for it: libcurl's differs from release to release.
+    std::string why_no_connection(const std::string& else_this) const {
+        long number = 0;
+        curl_easy_getinfo(handle_, CURLINFO_OS_ERRNO, &number);
+        return number == 0 ? else_this : std::system_category().message(static_cast<int>(number));
+    }
+
     Error transfer_error(CURLcode code) const {
         if (answer_.stopped) return Error(Code::interrupted, who() + "interrupted");
         const std::string reason = reason_[0] != '\0' ? reason_ : curl_easy_strerror(code);
@@ -292,7 +300,7 @@ private:
                                                                      : "did the server stop? its log says why")
                     .with_retryable();
             default:
-                return Error(Code::connect, who() + "cannot reach " + target_.origin() + ": " + reason, "is the server up? see: ysdb doctor").with_retryable();
+                return Error(Code::connect, who() + "cannot reach " + target_.origin() + ": " + (code == CURLE_COULDNT_CONNECT ? why_no_connection(reason) : reason), "is the server up? see: ysdb doctor").with_retryable();
         }
     }
 
