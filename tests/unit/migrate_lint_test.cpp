@@ -51,6 +51,7 @@ const std::vector<Case> postgres_cases{
     {"not-in-transaction", "VACUUM t", alone + "VACUUM t"},
     {"not-in-transaction", "ALTER TABLE t DETACH PARTITION p CONCURRENTLY", alone + "ALTER TABLE t DETACH PARTITION p CONCURRENTLY"},
     {"index-if-not-exists", alone + "CREATE INDEX CONCURRENTLY IF NOT EXISTS i ON t (a)", alone + "CREATE INDEX CONCURRENTLY i ON t (a)"},
+    {"unique-index-duplicates", alone + "CREATE UNIQUE INDEX CONCURRENTLY i ON t (a)", "CREATE TABLE t (a bigint PRIMARY KEY); CREATE UNIQUE INDEX i ON t (a)"},
     {"not-repeatable", alone + "CREATE TABLE t (a bigint PRIMARY KEY)", alone + "CREATE TABLE IF NOT EXISTS t (a bigint PRIMARY KEY)"},
     {"not-repeatable", alone + "DROP TABLE t", "DROP TABLE t"},
     {"add-not-null-column", "ALTER TABLE t ADD COLUMN a bigint NOT NULL", "ALTER TABLE t ADD COLUMN a bigint NOT NULL DEFAULT 0"},
@@ -121,6 +122,9 @@ const std::vector<Case> postgres_cases{
     {"enum-value-in-transaction", "ALTER TYPE e ADD VALUE 'new'; UPDATE t SET a = 'new' WHERE id = 1", "ALTER TYPE e ADD VALUE 'new'; UPDATE t SET a = 'old' WHERE id = 1"},
     {"enum-value-in-transaction", "ALTER TYPE e ADD VALUE 'new'; ALTER TABLE t ALTER a SET DEFAULT 'new'", "CREATE TYPE e AS ENUM (); ALTER TYPE e ADD VALUE 'new'; INSERT INTO t VALUES ('new')"},
     {"rename-enum-value", "ALTER TYPE e RENAME VALUE 'a' TO 'b'", "ALTER TYPE e ADD VALUE 'b'"},
+    {"enum-value-order", "ALTER TYPE e ADD VALUE 'b'", "ALTER TYPE e ADD VALUE 'b' AFTER 'a'"},
+    {"revoke", "REVOKE SELECT ON t FROM app", "REVOKE ALL ON t FROM PUBLIC"},
+    {"duplicate-column", "UPDATE t SET a = 1, a = 2 WHERE id = 1", "UPDATE t SET a[1] = 1, a[2] = 2 WHERE id = 1"},
     {"grant-to-public", "GRANT SELECT ON t TO PUBLIC", "GRANT SELECT ON t TO app; REVOKE ALL ON t FROM PUBLIC"},
     {"alter-system", alone + "ALTER SYSTEM SET work_mem = '1GB'", "SET work_mem = '1GB'"},
     {"vacuum-full", alone + "VACUUM (FULL, ANALYZE) t", alone + "VACUUM (FULL false) t"},
@@ -213,6 +217,15 @@ TEST_CASE("a good statement of each kind has no finding at all") {
     CHECK(rules_found("ALTER TABLE t ADD COLUMN a text, ADD CONSTRAINT c CHECK (a <> '') NOT VALID") == "");
     CHECK(rules_found("CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$") == "");
     CHECK(rules_found("CREATE TABLE t (a Int32)" + mergetree + "; ALTER TABLE u ADD COLUMN a Int32; INSERT INTO t VALUES (1)", Dialect::clickhouse) == "");
+}
+
+TEST_CASE("a variable stands for a name, and places stay where they are") {
+    const Migration file = file_of("ALTER TABLE ${schema}.t SET UNLOGGED;\nSELECT 1 LIMIT ${a b};", Dialect::postgres);
+    const auto findings = findings_of(judge({}, {&file}, false)[0], {});
+    REQUIRE(findings.size() == 2);
+    CHECK(findings[0].rule->id == "set-logged");
+    CHECK(findings[0].offset == 12);
+    CHECK(findings[1].rule->id == "not-parsed");
 }
 
 TEST_CASE("a NOT NULL that a validated CHECK proves needs no read") {

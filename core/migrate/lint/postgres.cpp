@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <memory>
 
 #include "core/base/text.h"
 #include "core/migrate/lint/postgres_tree.h"
@@ -23,6 +24,18 @@ bool option(Node list, std::string_view name) {
         return word != "false" && word != "off" && !(element["arg"].kind() == "Integer" && value["ival"].integer() == 0);
     }
     return false;
+}
+
+// As long as it was, so that places stay: ${name} becomes v_name_.
+std::string names_for_variables(std::string_view sql) {
+    std::string text(sql);
+    for (auto at = text.find("${"); at != std::string::npos; at = text.find("${", at + 1)) {
+        const auto end = text.find('}', at);
+        if (end == std::string::npos) break;
+        text[at] = 'v';
+        text[at + 1] = text[end] = '_';
+    }
+    return text;
 }
 
 bool always_true(Node where) { return !where || where.as("A_Const")["boolval"]["boolval"].truth(); }
@@ -61,12 +74,14 @@ Verdict PostgresRules::look(std::string_view sql) {
         if (lower(sql.substr(0, 6)) != "insert") hit("not-parsed", 0, "a statement of " + std::to_string(sql.size()) + " bytes");
         return std::move(verdict_);
     }
-    const ParseTree tree(sql);
-    if (tree.failure()) {
-        hit("not-parsed", tree.failure()->offset, tree.failure()->message);
+    const auto tree = std::make_unique<ParseTree>(sql);
+    // ${name} is no SQL; most stand where a name may stand.
+    const auto with_names = tree->failure() && sql.find("${") != std::string_view::npos ? std::make_unique<ParseTree>(names_for_variables(sql)) : nullptr;
+    if (tree->failure() && (!with_names || with_names->failure())) {
+        hit("not-parsed", tree->failure()->offset, tree->failure()->message);
         return std::move(verdict_);
     }
-    const Node wrapped = tree.statement();
+    const Node wrapped = (with_names ? *with_names : *tree).statement();
     const Node statement = wrapped.body();
     const std::string_view kind = wrapped.kind();
     verdict_.known = static_cast<bool>(wrapped);
@@ -293,6 +308,11 @@ void PostgresRules::change_rows(Node statement, std::string_view kind) {
     const bool changes = kind == "UpdateStmt" || kind == "DeleteStmt";
     const bool all = changes && always_true(statement["whereClause"]) && !statement["fromClause"] && !statement["usingClause"];
     if (all) hit_old(kind == "UpdateStmt" ? "unbounded-update" : "unbounded-delete", table.location, table);
+    std::set<std::string_view> set_columns;
+    for (Node wrapped : kind == "UpdateStmt" ? statement["targetList"] : Node()) {
+        const Node target = wrapped.as("ResTarget");
+        if (!target["indirection"] && !set_columns.insert(target["name"].text()).second) hit("duplicate-column", location(target), quoted(target["name"].text()));
+    }
     const bool from_query = kind == "InsertStmt" && statement["selectStmt"].as("SelectStmt") && !statement["selectStmt"].as("SelectStmt")["valuesLists"] &&
                             statement["selectStmt"].as("SelectStmt")["fromClause"];
     if ((changes || from_query) && !locked_.empty()) hit("backfill-under-lock", table.location, locked_, locked_);
@@ -344,8 +364,9 @@ void PostgresRules::other(Node statement, std::string_view kind) {
         const Relation type = relation_of_names(statement["typeName"]);
         if (!statement["oldVal"].text().empty()) {
             if (new_types_.count(type.key) == 0) hit("rename-enum-value", place(statement["oldVal"].text(), 0), "'" + std::string(statement["oldVal"].text()) + "'");
-        } else if (transaction_ && new_types_.count(type.key) == 0) {
-            enum_values_.insert(value);
+        } else if (new_types_.count(type.key) == 0) {
+            if (transaction_) enum_values_.insert(value);
+            if (statement["newValNeighbor"].text().empty()) hit("enum-value-order", place(value, 0), "'" + value + "'");
         }
     } else if (kind == "DropdbStmt") {
         outside_transaction();
@@ -356,7 +377,13 @@ void PostgresRules::other(Node statement, std::string_view kind) {
     } else if (kind == "AlterSystemStmt") {
         outside_transaction();
         hit("alter-system", 0, "");
-    } else if (kind == "GrantStmt" && statement["is_grant"].truth()) {
+    } else if (kind == "GrantStmt" && !statement["is_grant"].truth()) {
+        const Node object = statement["objects"].first();
+        const Relation named = object.as("RangeVar") ? relation(object.as("RangeVar")) : relation_of_names(object.as("ObjectWithArgs") ? object.as("ObjectWithArgs")["objname"] : object);
+        bool from_public_only = true;
+        for (Node role : statement["grantees"]) from_public_only = from_public_only && role.as("RoleSpec")["roletype"].is("ROLESPEC_PUBLIC");
+        if (new_.count(named.key) == 0 && !from_public_only) hit("revoke", 0, named.shown);
+    } else if (kind == "GrantStmt") {
         for (Node wrapped : statement["grantees"]) {
             const Node role = wrapped.as("RoleSpec");
             if (!role["roletype"].is("ROLESPEC_PUBLIC")) continue;

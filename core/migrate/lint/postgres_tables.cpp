@@ -349,6 +349,7 @@ void PostgresRules::create_index(Node statement) {
     const bool optional = statement["if_not_exists"].truth();
     const std::string name(statement["idxname"].text());
     check_name(statement, "idxname", 0);
+    if (statement["unique"].truth()) hit_old("unique-index-duplicates", table.location, table);
     if (concurrent) {
         outside_transaction();
         if (optional) hit("index-if-not-exists", place("if", 0), quoted(name));
