@@ -108,7 +108,7 @@ void PostgresRules::sum_up() {
 PostgresRules::Relation PostgresRules::relation(Node range) {
     const std::string schema(range["schemaname"].text());
     const std::string name(range["relname"].text());
-    return {schema.empty() || schema == "public" ? name : schema + "." + name, (schema.empty() ? "" : quoted(schema) + ".") + quoted(name), location(range)};
+    return {schema.empty() || schema == "public" ? name : schema + "." + name, (schema.empty() ? "" : sql_name(schema) + ".") + sql_name(name), location(range)};
 }
 
 PostgresRules::Relation PostgresRules::relation_of_names(Node names) {
@@ -120,7 +120,7 @@ PostgresRules::Relation PostgresRules::relation_of_names(Node names) {
     Relation found;
     for (const std::string_view part : parts) {
         if (!(part == "public" && found.key.empty() && parts.size() > 1)) found.key += (found.key.empty() ? "" : ".") + std::string(part);
-        found.shown += (found.shown.empty() ? "" : ".") + quoted(part);
+        found.shown += (found.shown.empty() ? "" : ".") + sql_name(part);
     }
     return found;
 }
@@ -217,7 +217,7 @@ void PostgresRules::rename(Node statement) {
     const Relation table = range ? relation(range) : Relation{};
     if (type == "OBJECT_COLUMN") {
         const std::string old(statement["subname"].text());
-        hit_old("rename-column", place(old, table.location + 1), table, table.shown + "." + quoted(old));
+        hit_old("rename-column", place(old, table.location + 1), table, table.shown + "." + sql_name(old));
         auto& columns = columns_[table.key];
         if (auto node = columns.extract(old)) {
             node.key() = std::string(statement["newname"].text());
@@ -242,7 +242,7 @@ void PostgresRules::rename(Node statement) {
     if (type == "OBJECT_TABCONSTRAINT" || type == "OBJECT_TRIGGER" || type == "OBJECT_POLICY" || type == "OBJECT_RULE" || type == "OBJECT_ROLE") return touch(table, Lock::access_exclusive);
     const Node object = statement["object"];
     const Relation named = range ? table : relation_of_names(object.kind() == "TypeName" ? object.as("TypeName")["names"] : object.kind() == "ObjectWithArgs" ? object.as("ObjectWithArgs")["objname"] : object);
-    const std::string shown = named.shown.empty() ? quoted(statement["subname"].text()) : named.shown;
+    const std::string shown = named.shown.empty() ? sql_name(statement["subname"].text()) : named.shown;
     if (new_.count(named.key) == 0 && new_types_.count(named.key) == 0) hit("rename-object", place(shown, 6), shown);
     if (range) touch(table, Lock::access_exclusive);
 }
@@ -278,7 +278,7 @@ void PostgresRules::maintain(Node statement, std::string_view kind) {
         const bool index = statement["kind"].is("REINDEX_OBJECT_INDEX");
         const bool many = !statement["relation"];
         if (concurrent || many) outside_transaction();
-        const std::string what = many ? "every table of " + (statement["name"].text().empty() ? std::string("the database") : quoted(statement["name"].text())) : index ? "the table of index " + table.shown : table.shown;
+        const std::string what = many ? "every table of " + (statement["name"].text().empty() ? std::string("the database") : sql_name(statement["name"].text())) : index ? "the table of index " + table.shown : table.shown;
         if (!concurrent && many) hit("reindex-not-concurrent", 0, what);
         else if (!concurrent) hit_old("reindex-not-concurrent", table.location, table, what);
         touch(table, concurrent ? Lock::share_update_exclusive : index ? Lock::access_exclusive : Lock::share, false, true);
@@ -311,7 +311,7 @@ void PostgresRules::change_rows(Node statement, std::string_view kind) {
     std::set<std::string_view> set_columns;
     for (Node wrapped : kind == "UpdateStmt" ? statement["targetList"] : Node()) {
         const Node target = wrapped.as("ResTarget");
-        if (!target["indirection"] && !set_columns.insert(target["name"].text()).second) hit("duplicate-column", location(target), quoted(target["name"].text()));
+        if (!target["indirection"] && !set_columns.insert(target["name"].text()).second) hit("duplicate-column", location(target), sql_name(target["name"].text()));
     }
     const bool from_query = kind == "InsertStmt" && statement["selectStmt"].as("SelectStmt") && !statement["selectStmt"].as("SelectStmt")["valuesLists"] &&
                             statement["selectStmt"].as("SelectStmt")["fromClause"];
@@ -370,8 +370,8 @@ void PostgresRules::other(Node statement, std::string_view kind) {
         }
     } else if (kind == "DropdbStmt") {
         outside_transaction();
-        hit("drop-database", 0, quoted(statement["dbname"].text()));
-        lose("everything in database " + quoted(statement["dbname"].text()));
+        hit("drop-database", 0, sql_name(statement["dbname"].text()));
+        lose("everything in database " + sql_name(statement["dbname"].text()));
     } else if (kind == "CreatedbStmt" || kind == "CreateTableSpaceStmt" || kind == "DropTableSpaceStmt") {
         outside_transaction();
     } else if (kind == "AlterSystemStmt") {

@@ -89,7 +89,7 @@ void PostgresRules::alter_table(Node statement) {
 
 void PostgresRules::add_column(const Relation& table, Node column) {
     const std::string name(column["colname"].text());
-    const std::string subject = table.shown + "." + quoted(name);
+    const std::string subject = table.shown + "." + sql_name(name);
     const std::size_t at = location(column);
     const ColumnType type = type_of(column["typeName"]);
     const Node fallback = constraint_of(column, "CONSTR_DEFAULT");
@@ -156,7 +156,7 @@ void PostgresRules::add_constraint(const Relation& table, Node constraint) {
             const auto column = columns_[table.key].find(std::string(string_value(key)));
             const bool alone = constraint["keys"].size() == 1;
             if (!unique && alone && column != columns_[table.key].end() && (column->second.name == "int4" || column->second.name == "int2"))
-                hit("small-integer-key", at, table.shown + "." + quoted(column->first), table.shown);
+                hit("small-integer-key", at, table.shown + "." + sql_name(column->first), table.shown);
         }
     } else if (kind.is("CONSTR_EXCLUSION")) {
         hit_old("add-exclusion", at, table);
@@ -169,7 +169,7 @@ void PostgresRules::change_type(const Relation& table, Node command) {
     const std::string column(command["name"].text());
     const Node definition = command["def"].as("ColumnDef");
     const ColumnType to = type_of(definition["typeName"]);
-    const std::string subject = table.shown + "." + quoted(column);
+    const std::string subject = table.shown + "." + sql_name(column);
     const std::size_t at = place(column, table.location + 1);
     // USING that only casts to the new type says what the server would do without it.
     const Node converted = definition["raw_default"];
@@ -196,13 +196,13 @@ void PostgresRules::set_not_null(const Relation& table, Node command) {
     const std::string column(command["name"].text());
     const auto& constraints = constraints_[table.key];
     const bool proven = std::any_of(constraints.begin(), constraints.end(), [&](const auto& entry) { return entry.second.valid && entry.second.not_null == column; });
-    if (!proven) hit_old("set-not-null", place(column, table.location + 1), table, table.shown + "." + quoted(column));
+    if (!proven) hit_old("set-not-null", place(column, table.location + 1), table, table.shown + "." + sql_name(column));
     touch(table, Lock::access_exclusive, false, !proven);
 }
 
 void PostgresRules::other_command(const Relation& table, Node command, std::string_view subtype) {
     const std::string name(command["name"].text());
-    const std::string subject = table.shown + "." + quoted(name);
+    const std::string subject = table.shown + "." + sql_name(name);
     const std::size_t at = place(name, table.location + 1);
     if (subtype == "AT_DropColumn") {
         hit_old("drop-column", at, table, subject);
@@ -216,7 +216,7 @@ void PostgresRules::other_command(const Relation& table, Node command, std::stri
         const auto& constraints = constraints_[table.key];
         const auto found = constraints.find(name);
         // The CHECK that proved a NOT NULL has done its work.
-        if (found == constraints.end() || found->second.not_null.empty()) hit_old("drop-constraint", at, table, quoted(name));
+        if (found == constraints.end() || found->second.not_null.empty()) hit_old("drop-constraint", at, table, sql_name(name));
     } else if (subtype == "AT_ValidateConstraint") {
         Constraint& constraint = constraints_[table.key][name];
         constraint.valid = true;
@@ -265,7 +265,7 @@ void PostgresRules::other_command(const Relation& table, Node command, std::stri
 
 void PostgresRules::column_design(const Relation& table, Node column) {
     const ColumnType type = type_of(column["typeName"]);
-    const std::string subject = table.shown + "." + quoted(column["colname"].text());
+    const std::string subject = table.shown + "." + sql_name(column["colname"].text());
     const std::size_t at = location(column["typeName"]);
     const std::string base = type.name.ends_with("[]") ? type.name.substr(0, type.name.size() - 2) : type.name;
     if (base == "bpchar") hit("char-type", at, subject);
@@ -307,7 +307,7 @@ void PostgresRules::create_table(Node statement) {
             if (!primary || constraint["keys"].size() != 1) continue;
             const std::string name(string_value(constraint["keys"].first()));
             const std::string type = columns_[table.key][name].name;
-            if (type == "int4" || type == "int2") hit("small-integer-key", location(constraint), table.shown + "." + quoted(name));
+            if (type == "int4" || type == "int2") hit("small-integer-key", location(constraint), table.shown + "." + sql_name(name));
         } else if (element.as("TableLikeClause")) {
             key = true;  // may bring one
         }
@@ -352,7 +352,7 @@ void PostgresRules::create_index(Node statement) {
     if (statement["unique"].truth()) hit_old("unique-index-duplicates", table.location, table);
     if (concurrent) {
         outside_transaction();
-        if (optional) hit("index-if-not-exists", place("if", 0), quoted(name));
+        if (optional) hit("index-if-not-exists", place("if", 0), sql_name(name));
         return touch(table, Lock::share_update_exclusive, false, true);
     }
     if (!transaction_ && !optional) hit("not-repeatable", 0, "");

@@ -6,7 +6,7 @@ namespace ysdb::migrate::lint {
 
 std::string_view string_value(Node node) { return node.as("String")["sval"].text(); }
 
-std::string quoted(std::string_view name) {
+std::string sql_name(std::string_view name) {
     const bool plain = !name.empty() && (name[0] < '0' || name[0] > '9') && std::all_of(name.begin(), name.end(), [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; });
     if (plain) return std::string(name);
     std::string out = "\"";

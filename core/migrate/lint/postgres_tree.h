@@ -10,7 +10,7 @@
 namespace ysdb::migrate::lint {
 
 std::string_view string_value(Node node);                       // of a String node
-std::string quoted(std::string_view name);                      // as SQL writes it
+std::string sql_name(std::string_view name);                     // as SQL writes it
 ColumnType type_of(Node type_name);
 Node constraint_of(Node column, std::string_view kind);         // "CONSTR_CHECK" of a column's own, or empty
 std::size_t location(Node node);                                // bytes into the statement
