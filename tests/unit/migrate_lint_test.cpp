@@ -219,6 +219,10 @@ TEST_CASE("a good statement of each kind has no finding at all") {
     CHECK(rules_found("CREATE TABLE t (a Int32)" + mergetree + "; ALTER TABLE u ADD COLUMN a Int32; INSERT INTO t VALUES (1)", Dialect::clickhouse) == "");
 }
 
+TEST_CASE("rows changed under a lock are told once a file") {
+    CHECK(rules_found("ALTER TABLE t ADD a int; UPDATE t SET a = 1 WHERE id < 100; UPDATE t SET a = 2 WHERE id > 100") == "backfill-under-lock");
+}
+
 TEST_CASE("a variable stands for a name, and places stay where they are") {
     const Migration file = file_of("ALTER TABLE ${schema}.t SET UNLOGGED;\nSELECT 1 LIMIT ${a b};", Dialect::postgres);
     const auto findings = findings_of(judge({}, {&file}, false)[0], {});

@@ -62,6 +62,7 @@ void PostgresRules::begin_file(bool transaction, bool all_new_stays_new) {
     enum_values_.clear();
     worked_on_.clear();
     locked_.clear();
+    backfill_told_ = false;
     for (auto& [table, constraints] : constraints_) {
         for (auto& [name, constraint] : constraints) constraint.added_here = false;
     }
@@ -315,7 +316,10 @@ void PostgresRules::change_rows(Node statement, std::string_view kind) {
     }
     const bool from_query = kind == "InsertStmt" && statement["selectStmt"].as("SelectStmt") && !statement["selectStmt"].as("SelectStmt")["valuesLists"] &&
                             statement["selectStmt"].as("SelectStmt")["fromClause"];
-    if ((changes || from_query) && !locked_.empty()) hit("backfill-under-lock", table.location, locked_, locked_);
+    if ((changes || from_query) && !locked_.empty() && !backfill_told_) {
+        backfill_told_ = true;  // once a file
+        hit("backfill-under-lock", table.location, locked_, locked_);
+    }
     touch(table, Lock::row_exclusive, all && kind == "UpdateStmt", all);
     if (changes && !is_new(table)) lose(std::string(kind == "UpdateStmt" ? "the old values of rows of " : "rows of ") + table.shown);
 }

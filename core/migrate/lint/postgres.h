@@ -65,6 +65,7 @@ private:
     std::map<std::string, std::map<std::string, ColumnType>> columns_;      // by table
     std::map<std::string, std::map<std::string, Constraint>> constraints_;  // by table
     std::string locked_;                                                    // an existing table under ACCESS EXCLUSIVE since an earlier statement
+    bool backfill_told_ = false;
 
     std::string_view sql_;
     Verdict verdict_;
