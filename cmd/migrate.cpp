@@ -1,6 +1,7 @@
 #include "core/migrate/migrate.h"
 
 #include "cmd/commands.h"
+#include "cmd/migrate_verbs.h"
 
 namespace ysdb {
 
@@ -10,10 +11,13 @@ constexpr const char* lock_wait_help = "how long to wait for another run";
 
 FlagSpec lock_wait_flag() { return {"--lock-wait", "DURATION", lock_wait_help, "1m"}; }
 
+FlagSpec env_flag() { return {"--env", "NAME", "where this is: files with env:NAME run only there", "environment of [migrate]"}; }
+
 std::vector<FlagSpec> choice_flags() {
     return {{"--to", "V", "the last version to apply", "all that is pending"},
             {"--steps", "N", "at most so many migrations", "all that is pending"},
-            {"--out-of-order", "", "also apply versions below one that is applied"}};
+            {"--out-of-order", "", "also apply versions below one that is applied"},
+            env_flag()};
 }
 
 migrate::UpOptions up_options(const Invocation& line) {
@@ -21,6 +25,7 @@ migrate::UpOptions up_options(const Invocation& line) {
     if (line.has("--to")) options.to = line.text("--to");
     if (line.has("--steps")) options.steps = line.integer_between("--steps", 1, 1'000'000);
     options.out_of_order = line.has("--out-of-order");
+    if (line.has("--env")) options.environment = line.text("--env");
     if (const auto wait = line.duration("--lock-wait")) options.lock_wait = *wait;
     if (const auto timeout = line.duration("--lock-timeout")) options.lock_timeout = *timeout;
     return options;
@@ -64,9 +69,12 @@ CommandSpec status_verb() {
     verb.summary = "list the migrations and what became of each";
     verb.description =
         "States: applied; pending; partial (a run stopped in the middle, up goes on there); unknown (of one statement nothing tells whether it "
-        "took effect, repair says so); changed (edited after it was applied); missing (applied, and its file is gone).";
+        "took effect, repair says so); changed (edited after it was applied); missing (applied, and its file is gone); skipped (for another environment). A repeatable one that was edited is pending again.";
+    verb.flags = {env_flag()};
     verb.examples = {{"ysdb migrate status --output json", "for scripts"}};
-    verb.run = [](const Invocation&, Context& context, Operator&) { return migrate::status(context); };
+    verb.run = [](const Invocation& line, Context& context, Operator&) {
+        return migrate::status(context, line.has("--env") ? line.text("--env") : std::nullopt);
+    };
     return verb;
 }
 
@@ -142,9 +150,9 @@ CommandSpec migrate_command() {
     command.summary = "apply schema changes to all stores, in one ordered history";
     command.description =
         "Migrations are files <version>_<name>.sql with a '-- migrate:up' section, and where there is a way back a '-- migrate:down' one. Options on the "
-        "first section line: store:NAME, transaction:false, lock-timeout:5s. The history of all stores is one table, ysdb.migrations, in the store that "
+        "first section line: store:NAME, transaction:false, lock-timeout:5s, env:NAME, variables:false. R__<name>.sql runs whenever it changes. The history of all stores is one table, ysdb.migrations, in the store that "
         "[migrate] names.";
-    command.verbs = {new_verb(), up_verb(), status_verb(), plan_verb(), verify_verb(), migrate_lint_verb(), repair_verb(), baseline_verb()};
+    command.verbs = {new_verb(), up_verb(), migrate_down_verb(), migrate_redo_verb(), status_verb(), plan_verb(), verify_verb(), migrate_lint_verb(), repair_verb(), baseline_verb()};
     return command;
 }
 

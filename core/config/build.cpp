@@ -245,6 +245,11 @@ Config build_config(Resolved resolved) {
     config.migrate.dir = values.path(*values.find("migrate.dir"));
     values.read("migrate.store", config.migrate.store);
     values.read("migrate.lint_ignore", config.migrate.lint_ignore);
+    values.read("migrate.environment", config.migrate.environment);
+    values.read("migrate.guard", config.migrate.guard);
+    for (const std::string& name : names_below(resolved, "migrate.variables.")) {
+        config.migrate.variables.emplace(name, Secret(values.find("migrate.variables." + name)->text));
+    }
     for (const std::string& name : names_below(resolved, "stores.")) read_store(name, resolved, values, config);
     read_partitions(resolved, values, config);
     read_syncs(resolved, values, config);

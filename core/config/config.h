@@ -43,6 +43,9 @@ struct MigrateConfig {
     std::string dir = "migrations";
     std::string store = "main";
     std::vector<std::string> lint_ignore;   // rules of `migrate lint` that say nothing
+    std::string environment;         // "dev": files tagged for others are skipped
+    std::string guard = "warn";      // off, warn, refuse
+    std::map<std::string, Secret> variables;  // what ${name} in files stands for, by name in lower case
 };
 
 struct PartitionConfig {

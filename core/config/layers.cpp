@@ -29,6 +29,8 @@ std::string pattern_of(const std::vector<std::string>& path) {
             pattern += "[]";
         else if (i == 1 && path[0] == "stores")
             pattern += ".NAME";
+        else if (i == 2 && path[0] == "migrate" && path[1] == "variables")
+            pattern += ".NAME";
         else
             pattern += (i > 0 ? "." : "") + path[i];
     }
@@ -83,6 +85,7 @@ bool fits(const Setting& setting, TomlEntry::Kind kind) {
         case SettingType::list:
             return kind == Kind::list;
         case SettingType::text:
+        case SettingType::secret:
             return kind == Kind::text || kind == Kind::integer;
         default:
             return kind == Kind::text;
@@ -95,6 +98,10 @@ void merge_entry(const TomlEntry& entry, const std::string& file, const fs::path
     if (entry.path[0] == "stores" && entry.path.size() > 1 && !valid_store_name(entry.path[1])) {
         into.problems.push_back(
             {fmt::format("{}: '{}' is no name for a store", where, entry.path[1]), "use a-z, 0-9 and _, a letter first"});
+        return;
+    }
+    if (entry.path[0] == "migrate" && entry.path.size() > 2 && entry.path[1] == "variables" && !valid_store_name(entry.path[2])) {
+        into.problems.push_back({fmt::format("{}: '{}' is no name for a variable", where, entry.path[2]), "use a-z, 0-9 and _, a letter first; files may write it in capitals"});
         return;
     }
     if (entry.kind == TomlEntry::Kind::table) {
@@ -166,6 +173,7 @@ void merge_files(const ConfigSources& sources, Resolved& into) {
 // --- environment ------------------------------------------------------------
 
 constexpr std::string_view store_variable_prefix = "YSDB_STORES_";
+constexpr std::string_view migrate_variable_prefix = "YSDB_MIGRATE_VARIABLES_";
 const std::size_t store_setting_prefix = std::string_view("stores.NAME").size();
 
 // "_POOL_MAX" for stores.NAME.pool.max
@@ -232,13 +240,19 @@ void merge_scalar_variables(const ConfigSources& sources, Resolved& into) {
     std::vector<std::string> known;
     for (const Setting& setting : setting_table()) {
         const std::string variable = variable_of(setting);
-        if (variable.empty() || variable.starts_with(store_variable_prefix)) continue;
+        if (variable.empty() || variable.starts_with(store_variable_prefix) || variable.starts_with(migrate_variable_prefix)) continue;
         known.push_back(variable);
         const auto found = sources.environment.find(variable);
         if (found == sources.environment.end()) continue;
         into.values[std::string(setting.name)] = {&setting, found->second, {}, variable, environment, sources.working_directory};
     }
-    for (const auto& [variable, _] : sources.environment) {
+    for (const auto& [variable, text] : sources.environment) {
+        if (variable.starts_with(migrate_variable_prefix)) {
+            const std::string name = lower(variable.substr(migrate_variable_prefix.size()));
+            if (valid_store_name(name)) into.values["migrate.variables." + name] = {find_setting("migrate.variables.NAME"), text, {}, variable, environment, sources.working_directory};
+            else into.warnings.push_back(variable + " names no variable of migration files; it is ignored");
+            continue;
+        }
         const bool reserved = variable == "YSDB_CONFIG" || variable == "YSDB_FAULT" || variable == "YSDB_SOAK" || variable.starts_with("YSDB_TEST_");
         if (!variable.starts_with("YSDB_") || reserved || variable.starts_with(store_variable_prefix)) continue;
         if (std::find(known.begin(), known.end(), variable) == known.end()) {

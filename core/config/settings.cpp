@@ -35,6 +35,10 @@ const std::vector<Setting>& setting_table() {
         {"migrate.store", text, "main", "the store that keeps the history and runs files that name no store"},
         {"migrate.lint_ignore", list, "", "rules of `ysdb migrate lint` that are switched off"},
 
+        {"migrate.environment", text, "", "where this is (\"dev\", \"production\"): files with env:NAME run only there"},
+        {"migrate.guard", choice, "warn", "what a server in trouble means for statements on large tables", false, {"off", "warn", "refuse"}},
+        {"migrate.variables.NAME", secret, "", "what ${NAME} in a migration file stands for; never shown"},
+
         {"partition[].table", text, "", "store.schema.table or store.table", true},
         {"partition[].by", text, "", "column of the range; needed to create the partitioning"},
         {"partition[].every", text, "", "hour, day, week, month, quarter, year, \"7 days\", or \"1000000\" for integers", true},

@@ -44,7 +44,7 @@ std::string last_version(const std::filesystem::path& directory) {
     std::string last = "0";
     for (const auto& entry : std::filesystem::directory_iterator(directory)) {
         const auto parts = split_file_name(entry.path().filename().string());
-        if (parts && version_less(last, parts->first)) last = parts->first;
+        if (parts && !is_repeatable(parts->first) && version_less(last, parts->first)) last = parts->first;
     }
     return last;
 }

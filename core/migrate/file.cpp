@@ -12,7 +12,8 @@ namespace ysdb::migrate {
 namespace {
 
 const auto section_words = std::to_array<std::string>({"up", "down", "verify", "probe"});
-const auto option_words = std::to_array<std::string>({"transaction", "store", "lock-timeout"});
+const auto option_words = std::to_array<std::string>({"transaction", "store", "lock-timeout", "env", "variables"});
+constexpr std::string_view repeatable_mark = "R__";
 
 std::string_view without_zeros(std::string_view digits) {
     const auto first = digits.find_first_not_of('0');
@@ -31,6 +32,12 @@ void read_option(Migration& migration, const std::string& option, std::size_t of
     } else if (key == "store") {
         if (value.empty()) throw refuse("store: names no store");
         migration.store = value;
+    } else if (key == "variables") {
+        if (value != "true" && value != "false") throw refuse("variables is true or false, not '" + value + "'");
+        migration.variables = value == "true";
+    } else if (key == "env") {
+        migration.environments = split(value, ',');
+        if (value.empty() || std::count(migration.environments.begin(), migration.environments.end(), "") > 0) throw refuse("env: names no environment", "write it like env:dev,test");
     } else if (key == "lock-timeout") {
         try {
             migration.lock_timeout = parse_duration(value, "lock-timeout");
@@ -38,7 +45,7 @@ void read_option(Migration& migration, const std::string& option, std::size_t of
             throw refuse(error.message(), error.hint());
         }
     } else {
-        throw refuse("unknown option '" + key + "'" + did_you_mean(key, option_words), "options: transaction:false, store:NAME, lock-timeout:5s");
+        throw refuse("unknown option '" + key + "'" + did_you_mean(key, option_words), "options: transaction:false, store:NAME, lock-timeout:5s, env:dev,test, variables:false");
     }
 }
 
@@ -109,7 +116,14 @@ void check_text(Source& source) {
 
 }  // namespace
 
+bool is_repeatable(std::string_view version) { return version.starts_with(repeatable_mark); }
+
+bool Migration::runs_in(std::string_view environment) const {
+    return environments.empty() || std::find(environments.begin(), environments.end(), environment) != environments.end();
+}
+
 bool version_less(std::string_view a, std::string_view b) {
+    if (is_repeatable(a) || is_repeatable(b)) return is_repeatable(a) != is_repeatable(b) ? is_repeatable(b) : a < b;
     a = without_zeros(a);
     b = without_zeros(b);
     return a.size() != b.size() ? a.size() < b.size() : a < b;
@@ -120,6 +134,7 @@ bool same_version(std::string_view a, std::string_view b) { return without_zeros
 std::optional<std::pair<std::string, std::string>> split_file_name(const std::string& file_name) {
     if (!file_name.ends_with(".sql")) return std::nullopt;
     const std::string stem = file_name.substr(0, file_name.size() - 4);
+    if (stem.starts_with(repeatable_mark) && stem.size() > repeatable_mark.size()) return std::pair(stem, stem.substr(repeatable_mark.size()));
     const auto digits = std::min(stem.find_first_not_of("0123456789"), stem.size());
     if (digits == 0 || digits + 1 >= stem.size() || stem[digits] != '_') return std::nullopt;
     return std::pair(stem.substr(0, digits), stem.substr(digits + 1));
@@ -144,10 +159,21 @@ Migration parse_migration(std::string version, std::string name, Source source, 
     if (migration.up.empty()) {
         throw Error(Code::refused, migration.source.path + ": no statement to apply", "write one below '-- migrate:up', or delete the file");
     }
+    if (is_repeatable(migration.version) && !migration.down.empty()) {
+        throw migration.source.fault(Code::refused, migration.down.front().begin, word_length(migration.down.front().text(migration.source)), "a repeatable migration has no way back",
+                                     "edit the file instead: it runs again whenever it changes");
+    }
     std::string hashes;
     for (const Statement& statement : migration.up) hashes += statement.hash + "\n";
     migration.checksum = sha256_hex(hashes);
     return migration;
+}
+
+std::optional<Migration> read_callback(const MigrationDirectory& directory, const std::string& name, const std::string& default_store, const DialectOf& dialect_of) {
+    const std::filesystem::path path = directory.path / (name + ".sql");
+    std::error_code failed;
+    if (!std::filesystem::exists(path, failed)) return std::nullopt;
+    return parse_migration(name, "", Source{directory.shown + "/" + name + ".sql", read_file(path)}, default_store, dialect_of);
 }
 
 std::vector<Migration> read_migrations(const MigrationDirectory& directory, const std::string& default_store, const DialectOf& dialect_of) {

@@ -16,9 +16,10 @@ struct HistoryRow {
     std::string store;
     std::string checksum;
     std::string statements;    // short hashes, in order, separated by blanks
-    std::string applied_at;    // "2026-01-31T12:34:56.123456Z"
+    std::string applied_at;    // "2026-01-31T12:34:56.123456Z", by the server's clock
+    std::size_t order = 0;     // in which they were applied
 
-    std::string title() const { return version + "_" + name; }
+    std::string title() const { return is_repeatable(version) ? version : version + "_" + name; }
 };
 
 // "the first 16 digits of each", as the table keeps them.
@@ -28,7 +29,9 @@ std::string short_hashes(const Migration& migration);
 std::vector<HistoryRow> read_history(SqlSession& session, Dialect dialect, Deadline deadline);
 
 enum class Origin { transaction, journal, baseline };  // where the duration is read from: begin of the transaction, first journal line of the run, none
-// The row for a migration that was applied.
+// The row for a migration that was applied; of a repeatable one it takes the place of the row before.
 plan::SqlText history_insert(const Migration& migration, Dialect dialect, const std::string& run, Origin origin);
+// Takes the row away again.
+plan::SqlText history_delete(const HistoryRow& row, Dialect dialect, const std::string& run);
 
 }  // namespace ysdb::migrate

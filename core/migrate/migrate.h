@@ -2,6 +2,7 @@
 // Errors of a server's refusal are Error(rejected) with file:line:column and the line itself.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "core/context.h"
@@ -12,10 +13,16 @@ namespace ysdb::migrate {
 
 // Applies what is pending, under the runner lock. With context.dry_run: the plan, without lock or change.
 Report up(Context& context, const UpOptions& options);
+// Asks before something is destroyed; shows the preview. False: no.
+using Confirm = std::function<bool(const Report& preview, const std::string& question)>;
+// Takes back what was applied last, by its migrate:down, and its row of the history. With context.dry_run: the plan.
+Report down(Context& context, const DownOptions& options, const Confirm& confirm);
+// down, then up, of the same migrations; killed in between, the same command goes on where it was.
+Report redo(Context& context, const DownOptions& options, const Confirm& confirm);
 // What `up` would do: statements, stores, locks, sizes.
 Report plan_report(Context& context, const UpOptions& options);
 // {"applied":n,"pending":n,"migrations":[{version,name,store,state,checksum,applied_at}]}.
-Report status(Context& context);
+Report status(Context& context, const std::optional<std::string>& environment = {});
 // Files against history, then the verify sections of what is applied, each in a transaction that is rolled back. Code::differences when a check fails.
 Report verify(Context& context);
 // Writes an empty migration file and says where. `store`: empty for the default one.

@@ -31,12 +31,17 @@ struct Classified {
     bool dirties_session = false;
 };
 
-Classified make_step(const Migration& file, std::size_t index) {
-    const Statement& statement = file.up[index];
+Classified make_step(const Migration& file, Direction direction, std::size_t index, const Variables& variables) {
+    const Statement& statement = file.section(direction)[index];
     plan::Step step;
     step.number = static_cast<int>(index) + 1;
-    step.sql = statement.text(file.source);
+    step.sql = expand(file, statement.begin, statement.end, variables).text;
     StatementFacts facts = classify(step.sql, file.dialect);
+    if (step.sql != statement.text(file.source)) {  // what is shown names the variables; what is asked of the server has their values
+        StatementFacts shown = classify(masked(file, statement.begin, statement.end), file.dialect);
+        facts.what = show(std::move(shown.what));
+        facts.locks = show(std::move(shown.locks));
+    }
     if (file.dialect == Dialect::postgres) check_for_transaction(file, statement, facts);
     step.what = std::move(facts.what);
     step.place = file.source.where(statement.begin);
@@ -44,7 +49,7 @@ Classified make_step(const Migration& file, std::size_t index) {
     if (statement.copies) step.copy_rows = statement.rows(file.source);
     step.store_object = std::move(facts.object);
     step.locks = std::move(facts.locks);
-    step.probe = statement.probe.empty() ? std::move(facts.probe) : plan::Probe{{statement.probe, {}}, {}};
+    step.probe = statement.probe.empty() ? std::move(facts.probe) : plan::Probe{{expand_text(file, statement.probe, statement.begin, variables), {}}, {}};
     step.repeatable = facts.repeatable;
     step.may_leave_part = facts.may_leave_part;
     step.waits_for_others = facts.waits_for_others;
@@ -54,14 +59,20 @@ Classified make_step(const Migration& file, std::size_t index) {
 // What an unfinished run left of the migration, held against the file as it is now.
 class Progress {
 public:
-    Progress(const Migration& file, const std::vector<plan::JournalEntry>& journal) : file_(file) {
-        for (plan::JournalEntry& entry : latest_by_step(journal)) {
-            if (entry.event == plan::JournalEvent::failed) continue;
+    Progress(const Standing& standing, Direction direction) : file_(*standing.file), section_(file_.section(direction)), direction_(direction) {
+        std::vector<plan::JournalEntry> entries = latest_by_step(standing.unfinished(direction));
+        std::erase_if(entries, [](const plan::JournalEntry& entry) { return entry.event == plan::JournalEvent::failed; });
+        // A repeatable one that was edited meanwhile begins anew.
+        if (standing.repeatable() && !std::all_of(entries.begin(), entries.end(), [&](const plan::JournalEntry& entry) { return unedited(entry); })) return;
+        for (plan::JournalEntry& entry : entries) {
             check(entry);
             if (entry.event == plan::JournalEvent::done) (entry.step == plan::whole_unit ? all_done_ : done_[entry.step]) = true;
             else begun_.emplace(entry.step, std::move(entry));
         }
     }
+    const Migration& file() const { return file_; }
+    const std::vector<Statement>& section() const { return section_; }
+    Direction direction() const { return direction_; }
     bool done(int step) const { return all_done_ || done_.count(step) != 0; }
     std::optional<plan::JournalEntry> begun(int step) const {
         const auto found = begun_.find(step);
@@ -69,54 +80,62 @@ public:
     }
 
 private:
+    static std::size_t index_of(const plan::JournalEntry& entry) { return entry.step == plan::whole_unit ? 0 : static_cast<std::size_t>(entry.step) - 1; }
+    bool unedited(const plan::JournalEntry& entry) const { return index_of(entry) < section_.size() && section_[index_of(entry)].hash == entry.hash; }
     void check(const plan::JournalEntry& entry) const {
-        const std::size_t index = entry.step == plan::whole_unit ? 0 : static_cast<std::size_t>(entry.step) - 1;
-        if (index < file_.up.size() && file_.up[index].hash == entry.hash) return;
-        const std::string what = fmt::format("an unfinished run {} statement {}, which has been edited since", entry.event == plan::JournalEvent::done ? "applied" : "began", index + 1);
+        if (unedited(entry)) return;
+        const std::size_t index = index_of(entry);
+        const std::string what = fmt::format("an unfinished run {} statement {}{}, which has been edited since", entry.event == plan::JournalEvent::done ? "applied" : "began", index + 1,
+                                             direction_ == Direction::up ? "" : " of migrate:down");
         const std::string hint = "put it back as it was; what comes after may be edited";
-        if (index >= file_.up.size()) throw Error(Code::refused, file_.source.path + ": " + what, hint);
-        throw file_.source.fault(Code::refused, file_.up[index].begin, file_.up[index].text(file_.source).size(), what, hint);
+        if (index >= section_.size()) throw Error(Code::refused, file_.source.path + ": " + what, hint);
+        throw file_.source.fault(Code::refused, section_[index].begin, section_[index].text(file_.source).size(), what, hint);
     }
 
     const Migration& file_;
+    const std::vector<Statement>& section_;
+    Direction direction_;
     bool all_done_ = false;
     std::map<int, bool> done_;
     std::map<int, plan::JournalEntry> begun_;
 };
 
-plan::Unit unit_of(const Migration& file) {
+plan::Unit unit_of(const Migration& file, Direction direction) {
     plan::Unit unit;
-    unit.key = unit_key(file.version);
+    unit.key = unit_key(file.version, direction);
     unit.what = file.title();
     unit.store = file.store;
     unit.lock_timeout = file.lock_timeout;
-    unit.undo = file.down.empty() ? "none: the file has no migrate:down" : "its migrate:down";
+    unit.undo = direction == Direction::down ? "its migrate:up" : is_repeatable(file.version) ? "none: edit the file" : file.down.empty() ? "none: the file has no migrate:down" : "its migrate:down";
     return unit;
 }
 
-void add_transaction(std::vector<plan::Unit>& units, const Migration& file, const Progress& progress) {
-    plan::Unit unit = unit_of(file);
-    for (std::size_t i = 0; i < file.up.size(); ++i) {
-        auto [step, outside, dirties] = make_step(file, i);
+void add_transaction(std::vector<plan::Unit>& units, const Progress& progress, const Variables& variables) {
+    const Migration& file = progress.file();
+    const std::vector<Statement>& section = progress.section();
+    plan::Unit unit = unit_of(file, progress.direction());
+    for (std::size_t i = 0; i < section.size(); ++i) {
+        auto [step, outside, dirties] = make_step(file, progress.direction(), i, variables);
         if (progress.done(step.number)) continue;
         if (progress.begun(step.number)) {
-            throw file.source.fault(Code::refused, file.up[i].begin, step.sql.size(), "an unfinished run began this statement outside a transaction",
+            throw file.source.fault(Code::refused, section[i].begin, step.sql.size(), "an unfinished run began this statement outside a transaction",
                                     "put transaction:false back on the first section line until it is applied");
         }
         unit.dirties_session = unit.dirties_session || dirties;
         unit.steps.push_back(std::move(step));
     }
-    unit.opens = unit.steps.size() == file.up.size();
+    unit.opens = unit.steps.size() == section.size();
     if (!unit.steps.empty()) unit.steps.front().begun = progress.begun(plan::whole_unit);
     units.push_back(std::move(unit));
 }
 
-void add_single_steps(std::vector<plan::Unit>& units, const Migration& file, const Progress& progress) {
+void add_single_steps(std::vector<plan::Unit>& units, const Progress& progress, const Variables& variables) {
+    const Migration& file = progress.file();
     const std::size_t first = units.size();
-    for (std::size_t i = 0; i < file.up.size(); ++i) {
-        auto [step, outside, dirties] = make_step(file, i);
+    for (std::size_t i = 0; i < progress.section().size(); ++i) {
+        auto [step, outside, dirties] = make_step(file, progress.direction(), i, variables);
         if (progress.done(step.number)) continue;
-        plan::Unit unit = unit_of(file);
+        plan::Unit unit = unit_of(file, progress.direction());
         step.begun = progress.begun(step.number);
         // Alone in its transaction a statement is what it is without one, and its outcome is never in doubt.
         unit.transaction = !outside;
@@ -127,7 +146,7 @@ void add_single_steps(std::vector<plan::Unit>& units, const Migration& file, con
         unit.steps.push_back(std::move(step));
         units.push_back(std::move(unit));
     }
-    if (units.size() == first) units.push_back(unit_of(file));
+    if (units.size() == first) units.push_back(unit_of(file, progress.direction()));
     units.back().closes = true;
 }
 
@@ -148,14 +167,25 @@ void forget_locks_on_new_tables(plan::Plan& plan) {
 }  // namespace
 
 std::vector<const Standing*> select_pending(const std::vector<Standing>& standings, const UpOptions& options) {
-    std::vector<const Standing*> pending;
+    std::vector<const Standing*> pending, repeatable;
+    bool held_back = false;
     const Standing* late = nullptr;
     bool found_to = !options.to;
     for (const Standing& standing : standings) {
         if (options.to && same_version(standing.version(), *options.to)) found_to = true;
         if (standing.state == State::changed) throw change_error(standing);
-        if (standing.row || (options.to && version_less(*options.to, standing.version()))) continue;
-        if (options.steps && static_cast<std::int64_t>(pending.size()) >= *options.steps) continue;
+        if (!standing.back.empty()) {
+            throw Error(Code::refused, standing.title() + ": an unfinished run of down took a part of it back", std::string("finish it first: ysdb migrate ") + (standing.redoing ? "redo" : "down"));
+        }
+        if (standing.applied() || standing.state == State::missing || standing.state == State::skipped) continue;
+        if (standing.repeatable()) {
+            repeatable.push_back(&standing);
+            continue;
+        }
+        if ((options.to && version_less(*options.to, standing.version())) || (options.steps && static_cast<std::int64_t>(pending.size()) >= *options.steps)) {
+            held_back = true;
+            continue;
+        }
         // One that an earlier run began in its place is not late.
         if (standing.late && standing.state == State::pending && !late) late = &standing;
         pending.push_back(&standing);
@@ -164,18 +194,49 @@ std::vector<const Standing*> select_pending(const std::vector<Standing>& standin
     if (late && !options.out_of_order) {
         throw Error(Code::refused, late->file->source.path + ": a later version is already applied", "give it a new version, or apply it all the same: ysdb migrate up --out-of-order");
     }
+    // They may use what every version made.
+    if (!held_back) pending.insert(pending.end(), repeatable.begin(), repeatable.end());
     return pending;
 }
 
-plan::Plan make_plan(const std::vector<const Standing*>& pending, const std::string& home, Dialect home_dialect, const std::string& run) {
+std::vector<const Standing*> select_applied(const std::vector<Standing>& standings, const DownOptions& options) {
+    std::vector<const Standing*> applied;
+    bool found_to = !options.to || same_version(*options.to, "0");
+    for (const Standing& standing : standings) {
+        if (standing.repeatable()) continue;
+        if (!standing.row) {
+            if (standing.journal.empty() || standing.state == State::pending) continue;
+            throw Error(Code::refused, standing.file->source.path + ": an unfinished run of up began it", "finish it first: ysdb migrate up --to " + standing.version());
+        }
+        if (options.to && same_version(standing.version(), *options.to)) found_to = true;
+        applied.push_back(&standing);
+    }
+    if (!found_to) throw Error(Code::refused, "version " + *options.to + " is not applied", "see what is: ysdb migrate status");
+    std::sort(applied.begin(), applied.end(), [](const Standing* a, const Standing* b) {
+        return a->back.empty() != b->back.empty() ? b->back.empty() : a->row->order > b->row->order;
+    });
+    std::erase_if(applied, [&](const Standing* standing) {
+        if (!options.to || version_less(*options.to, standing->version())) return false;
+        if (standing->back.empty()) return true;
+        throw Error(Code::refused, standing->title() + ": an unfinished run of down began to take it back", "finish it first: ysdb migrate down");
+    });
+    if (!options.to && static_cast<std::int64_t>(applied.size()) > options.count) applied.resize(static_cast<std::size_t>(options.count));
+    for (const Standing* standing : applied) {
+        if (standing->state == State::missing) throw Error(Code::refused, standing->title() + " was applied, and its file is gone: nothing says how to take it back", "bring it back from version control");
+        if (standing->state == State::changed) throw change_error(*standing);
+        if (standing->file->down.empty()) throw Error(Code::refused, standing->file->source.path + ": it has no statement below a migrate:down line: nothing says how to take it back", "write the section; it may be added later");
+    }
+    return applied;
+}
+
+plan::Plan make_plan(const std::vector<const Standing*>& selected, Direction direction, const std::string& home, const Variables& variables, const RecordOf& record_of) {
     plan::Plan plan{"migrate", {}};
-    for (const Standing* standing : pending) {
+    for (const Standing* standing : selected) {
         const Migration& file = *standing->file;
-        const Progress progress(file, standing->journal);
-        if (file.transaction) add_transaction(plan.units, file, progress);
-        else add_single_steps(plan.units, file, progress);
-        const bool whole = file.transaction && file.store == home;
-        plan.units.back().record = {history_insert(file, home_dialect, run, whole ? Origin::transaction : Origin::journal)};
+        const Progress progress(*standing, direction);
+        if (file.transaction) add_transaction(plan.units, progress, variables);
+        else add_single_steps(plan.units, progress, variables);
+        plan.units.back().record = record_of(*standing, file.transaction && file.store == home);
     }
     forget_locks_on_new_tables(plan);
     return plan;

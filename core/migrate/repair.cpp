@@ -25,14 +25,16 @@ Report repair(Context& context, const Repair& repair, Millis lock_wait) {
     const auto lock = plan::RunnerLock::acquire(context, *work.store, *work.session, "migrate", lock_wait);
     work.read();
     const Standing& standing = standing_of(work, repair.version);
-    for (plan::JournalEntry entry : latest_by_step(standing.journal)) {
+    const Direction direction = standing.back.empty() ? Direction::up : Direction::down;
+    for (plan::JournalEntry entry : latest_by_step(standing.unfinished(direction))) {
         if (entry.step != repair.step || entry.event != plan::JournalEvent::intent) continue;
         entry.event = repair.applied ? plan::JournalEvent::done : plan::JournalEvent::failed;
         if (!context.dry_run) work.journal.write(entry, context.deadline());
         Report report;
-        report.title = fmt::format("statement {} of {} {} {}", repair.step, standing.file ? standing.file->title() : repair.version, context.dry_run ? "would count as" : "counts as",
-                                   repair.applied ? "applied" : "not applied: up runs it again");
-        report.next = "ysdb migrate up";
+        const std::string verb = direction == Direction::up ? "up" : standing.redoing ? "redo" : "down";
+        report.title = fmt::format("statement {} of {} {} {}", repair.step, standing.title(), context.dry_run ? "would count as" : "counts as",
+                                   repair.applied ? "applied" : "not applied: " + verb + " runs it again");
+        report.next = "ysdb migrate " + verb;
         return report;
     }
     throw Error(Code::refused, fmt::format("statement {} of migration {} is in no doubt", repair.step, repair.version), "see what is: ysdb migrate status");
@@ -47,7 +49,7 @@ Report baseline(Context& context, const std::string& version, Millis lock_wait) 
     Report report;
     Table& table = report.add_table("migrations", "", {{"version"}, {"name"}, {"store"}});
     for (const Standing& standing : work.standings) {
-        if (standing.row || version_less(version, standing.version())) continue;
+        if (standing.row || standing.state == State::skipped || version_less(version, standing.version())) continue;
         if (!standing.journal.empty()) throw Error(Code::refused, standing.file->source.path + ": an unfinished run began it", "finish it first: ysdb migrate up --to " + standing.version());
         table.rows.push_back({standing.file->version, standing.file->name, standing.file->store});
         if (context.dry_run) continue;

@@ -1,4 +1,5 @@
 #include "core/migrate/migrate.h"
+#include "core/migrate/variables.h"
 #include "core/migrate/workspace.h"
 
 namespace ysdb::migrate {
@@ -21,11 +22,11 @@ Check run_section(Context& context, const Migration& file) {
     if (store.transactional_ddl()) session->query("BEGIN READ ONLY", context.deadline());
     for (const Statement& statement : file.verify) {
         try {
-            if (!says_no(session->query(statement.text(file.source), context.deadline()))) continue;
+            if (!says_no(session->query(expand(file, statement.begin, statement.end, context.config.migrate.variables).text, context.deadline()))) continue;
             check.detail = file.source.where(statement.begin) + ": the answer is no";
         } catch (const Error& error) {
             if (error.code() == Code::connect) throw;
-            check.detail = file.source.where(statement.begin) + ": " + error.message();
+            check.detail = file.source.where(statement.begin) + ": " + without_values(error.message(), context.config.migrate.variables);
         }
         check.state = CheckState::fail;
         break;
@@ -41,11 +42,17 @@ Report verify(Context& context) {
     Report report;
     for (const Standing& standing : work.standings) {
         if (standing.row == nullptr) continue;
+        if (!standing.applied()) {
+            report.checks.push_back({standing.row->title(), CheckState::warn, "edited since it ran", "ysdb migrate up runs it again"});
+            continue;
+        }
         if (standing.state == State::missing) {
             report.checks.push_back({standing.row->title(), CheckState::fail, "its file is gone", "bring it back from version control"});
         } else if (standing.state == State::changed) {
             const Error error = change_error(standing);
             report.checks.push_back({standing.row->title(), CheckState::fail, error.message(), error.hint()});
+        } else if (!standing.back.empty()) {
+            report.checks.push_back({standing.row->title(), CheckState::fail, "an unfinished run of down took a part of it back", "ysdb migrate down"});
         } else {
             report.checks.push_back({standing.row->title(), CheckState::ok, "as it was applied", ""});
             if (!standing.file->verify.empty()) report.checks.push_back(run_section(context, *standing.file));

@@ -15,6 +15,12 @@ SqlStore& sql_of(Context& context, const std::string& name) {
     throw Error(Code::config, "store '" + name + "' takes no SQL: migrations cannot run there", "name a PostgreSQL or ClickHouse store");
 }
 
+std::optional<Migration> callback(Context& context, const std::string& name, const std::string& environment) {
+    std::optional<Migration> file = read_callback(directory_of(context), name, context.config.migrate.store, [&](const std::string& store) { return sql_of(context, store).dialect(); });
+    if (file && !file->runs_in(environment)) file.reset();
+    return file;
+}
+
 }  // namespace
 
 MigrationDirectory directory_of(const Context& context) {
@@ -31,20 +37,23 @@ std::vector<Migration> read_files(Context& context) {
     });
 }
 
-Workspace::Workspace(Context& context) : Workspace(context, sql_of(context, context.config.migrate.store)) {}
+Workspace::Workspace(Context& context, const std::optional<std::string>& environment) : Workspace(context, sql_of(context, context.config.migrate.store), environment) {}
 
-Workspace::Workspace(Context& ctx, SqlStore& sql)
+Workspace::Workspace(Context& ctx, SqlStore& sql, const std::optional<std::string>& where)
     : context(ctx),
       home(ctx.config.migrate.store),
       store(&sql),
+      environment(where.value_or(ctx.config.migrate.environment)),
       files(read_files(ctx)),
+      before_up(callback(ctx, "before-up", environment)),
+      after_up(callback(ctx, "after-up", environment)),
       session(sql.open_session("ysdb migrate " + ctx.run_id, ctx.deadline())),
       journal(*session, sql.dialect(), "migrate") {}
 
 void Workspace::read() {
     history = read_history(*session, store->dialect(), context.deadline());
     unfinished = journal.unfinished(context.deadline());
-    standings = compare(files, history, unfinished);
+    standings = compare(files, history, unfinished, environment);
 }
 
 void Workspace::refuse_own_schema(const std::vector<const Standing*>& pending) {

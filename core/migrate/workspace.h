@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "core/context.h"
@@ -15,8 +16,8 @@ std::vector<Migration> read_files(Context& context);
 
 class Workspace {
 public:
-    // Opens one session on the history's store. Throws Error(config, connect).
-    explicit Workspace(Context& context);
+    // Opens one session on the history's store. `environment`: instead of the configuration's. Throws Error(config, connect).
+    explicit Workspace(Context& context, const std::optional<std::string>& environment = {});
 
     // Reads history and journal; needs no lock and changes nothing.
     void read();
@@ -28,7 +29,9 @@ public:
     Context& context;
     std::string home;                        // the store's name
     SqlStore* store;
+    std::string environment;                 // where this is
     std::vector<Migration> files;
+    std::optional<Migration> before_up, after_up;   // callbacks
     std::unique_ptr<SqlSession> session;
     plan::Journal journal;
     std::vector<HistoryRow> history;
@@ -36,7 +39,7 @@ public:
     std::vector<Standing> standings;         // views into files and history
 
 private:
-    Workspace(Context& context, SqlStore& sql);
+    Workspace(Context& context, SqlStore& sql, const std::optional<std::string>& environment);
 };
 
 }  // namespace ysdb::migrate

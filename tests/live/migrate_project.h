@@ -28,9 +28,12 @@ public:
         configure("postgres://" + role + ":" + password + url.substr(url.find('@')) + (options.empty() ? "" : "?" + options));
     }
     void remove(const std::string& name) const { std::filesystem::remove(directory_.path() / "migrations" / name); }
-    CommandResult ysdb(std::vector<std::string> arguments, const std::string& fault = {}) const {
+    // Adds lines behind `[migrate]` of the configuration.
+    void configure_migrate(const std::string& lines) const { write_file_atomically(directory_.path() / "ysdb.toml", read_file(directory_.path() / "ysdb.toml") + lines); }
+    std::filesystem::path migrations() const { return directory_.path() / "migrations"; }
+    CommandResult ysdb(std::vector<std::string> arguments, const std::string& fault = {}, std::map<std::string, std::string> environment = {}) const {
         arguments.insert(arguments.begin(), "migrate");
-        std::map<std::string, std::string> environment{{"XDG_CONFIG_HOME", "/nonexistent"}};
+        environment.emplace("XDG_CONFIG_HOME", "/nonexistent");
         if (!fault.empty()) environment["YSDB_FAULT"] = fault;
         return run_ysdb(std::move(arguments), std::move(environment), directory_.string());
     }

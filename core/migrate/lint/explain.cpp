@@ -61,10 +61,10 @@ void estimate(plan::Plan& plan, Context& context) {
 void explain(plan::Plan& plan, const std::vector<Standing>& standings, Context& context) {
     std::vector<const Migration*> before, pending;
     for (const Standing& standing : standings) {
-        if (standing.file != nullptr) (standing.row ? before : pending).push_back(standing.file);
+        if (standing.file != nullptr) (standing.applied() ? before : pending).push_back(standing.file);
     }
     std::map<std::string, lint::Judged> by_key;
-    for (lint::Judged& judged : lint::judge(before, pending, true)) by_key.emplace(unit_key(judged.file->version), std::move(judged));
+    for (lint::Judged& judged : lint::judge(before, pending, true)) by_key.emplace(unit_key(judged.file->version, Direction::up), std::move(judged));
     for (plan::Unit& unit : plan.units) {
         const auto found = by_key.find(unit.key);
         if (found == by_key.end()) continue;

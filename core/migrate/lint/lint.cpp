@@ -58,7 +58,7 @@ void read_pending(Work& work, Context& context, Report& report) {
             if (standing.file == nullptr) continue;
             // Its own copy of the files: the workspace and its session end here.
             const auto same = std::find_if(work.files.begin(), work.files.end(), [&](const Migration& file) { return file.source.path == standing.file->source.path; });
-            if (same != work.files.end()) (standing.row ? work.before : work.judged).push_back(&*same);
+            if (same != work.files.end()) (standing.applied() ? work.before : work.judged).push_back(&*same);
         }
         work.together = true;
     } catch (const Error& error) {

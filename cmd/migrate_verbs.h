@@ -1,0 +1,11 @@
+// The verbs of migrate that live in files of their own.
+#pragma once
+
+#include "cmd/command.h"
+
+namespace ysdb {
+
+CommandSpec migrate_down_verb();
+CommandSpec migrate_redo_verb();
+
+}  // namespace ysdb
