@@ -17,7 +17,9 @@ std::vector<FlagSpec> choice_flags() {
     return {{"--to", "V", "the last version to apply", "all that is pending"},
             {"--steps", "N", "at most so many migrations", "all that is pending"},
             {"--out-of-order", "", "also apply versions below one that is applied"},
-            env_flag()};
+            env_flag(),
+            {"--guard", "MODE", "what a server in trouble means for statements on large tables; otherwise guard of [migrate]", "", {"off", "warn", "refuse"}},
+            {"--guard-above", "SIZE", "from which size on a table is large", "1GiB"}};
 }
 
 migrate::UpOptions up_options(const Invocation& line) {
@@ -26,6 +28,8 @@ migrate::UpOptions up_options(const Invocation& line) {
     if (line.has("--steps")) options.steps = line.integer_between("--steps", 1, 1'000'000);
     options.out_of_order = line.has("--out-of-order");
     if (line.has("--env")) options.environment = line.text("--env");
+    if (line.has("--guard")) options.guard = line.text("--guard");
+    options.guard_above = *line.size("--guard-above");
     if (const auto wait = line.duration("--lock-wait")) options.lock_wait = *wait;
     if (const auto timeout = line.duration("--lock-timeout")) options.lock_timeout = *timeout;
     return options;

@@ -27,6 +27,16 @@ plan::Probe index_built(const Name& index, const Name& table) {
 
 plan::Probe relation_gone(const Name& name) { return {{"SELECT CASE WHEN to_regclass($1) IS NULL THEN 'present' ELSE 'absent' END", {name.written}}, {}}; }
 
+// One that was cut off leaves the partition "detach pending": it must be finished, and can be begun no second time.
+plan::Probe detached(const Name& table, const Name& partition) {
+    return {{"SELECT CASE WHEN t.partition IS NULL OR t.parent IS NULL THEN 'absent' WHEN i.inhrelid IS NULL THEN 'present' WHEN NOT i.inhdetachpending THEN 'absent'"
+             " WHEN EXISTS (SELECT FROM pg_locks l WHERE l.relation = t.parent AND l.mode = 'ShareUpdateExclusiveLock' AND l.pid <> pg_backend_pid()) THEN 'running'"
+             " ELSE 'broken' END, $2 FROM (SELECT to_regclass($1) AS parent, to_regclass($2) AS partition) t"
+             " LEFT JOIN pg_inherits i ON i.inhrelid = t.partition AND i.inhparent = t.parent",
+             {table.written, partition.written}},
+            "ALTER TABLE " + table.written + " DETACH PARTITION ", " FINALIZE", true};
+}
+
 plan::Probe database_there(const Name& name, bool wanted) {
     return {{"SELECT CASE WHEN EXISTS (SELECT FROM pg_database WHERE datname = $1) = $2::boolean THEN 'present' ELSE 'absent' END", {name.last(), wanted ? "true" : "false"}}, {}};
 }
@@ -102,6 +112,10 @@ void alter(Words& words, StatementFacts& facts) {
     if (kind == "TABLE" && words.has({"detach", "partition"}) && words.has("concurrently")) {
         facts.outside_transaction = facts.waits_for_others = true;
         facts.locks = lock("SHARE UPDATE EXCLUSIVE", name, blocks_ddl);
+        words.take_all({"detach", "partition"});
+        const Name partition = words.take_name();
+        facts.what += " DETACH PARTITION " + partition.written + " CONCURRENTLY";
+        if (!partition.empty()) facts.probe = detached(name, partition);
     } else if (words.has({"validate", "constraint"}) || words.has({"attach", "partition"}) || words.has({"set", "statistics"})) {
         facts.locks = lock("SHARE UPDATE EXCLUSIVE", name, blocks_ddl);
     } else if (words.has({"foreign", "key"})) {

@@ -18,6 +18,8 @@ struct UpOptions {
     std::optional<std::int64_t> steps;   // at most so many migrations
     bool out_of_order = false;           // also apply versions below one that is applied
     std::optional<std::string> environment;  // instead of the configuration's
+    std::optional<std::string> guard;    // off, warn, refuse; instead of the configuration's
+    std::uint64_t guard_above = std::uint64_t{1} << 30;  // bytes of a table from which on its statements are heavy
     Millis lock_wait{60'000};            // for another run
     Millis lock_timeout{5'000};          // PostgreSQL's, for a statement; a file may say its own
 };

@@ -1,4 +1,6 @@
 #include "core/base/fault.h"
+#include "core/base/text.h"
+#include "core/migrate/guard.h"
 #include "core/migrate/lint/lint.h"
 #include "core/migrate/migrate.h"
 #include "core/migrate/run.h"
@@ -32,6 +34,27 @@ private:
 
 plan::Plan plan_of(Workspace& work, const Run& run) { return make_plan(run.selected(), Direction::up, work.home, work.context.config.migrate.variables, record_of_up(work)); }
 
+// What speaks against running the plan now. Nothing does where that cannot be found out.
+std::vector<std::string> found_by_guard(plan::Plan& plan, Context& context, const UpOptions& options) {
+    if (options.guard.value_or(context.config.migrate.guard) == "off") return {};
+    try {
+        measure(plan, context);
+        return troubles(plan, context, options.guard_above);
+    } catch (const Error& error) {
+        if (error.code() != Code::rejected) throw;
+        context.log.debug("the guard could not look", {{"reason", error.message()}});
+        return {};
+    }
+}
+
+void guard(plan::Plan& plan, Context& context, const UpOptions& options) {
+    const std::vector<std::string> found = found_by_guard(plan, context, options);
+    if (!found.empty() && options.guard.value_or(context.config.migrate.guard) == "refuse") {
+        throw Error(Code::refused, "not now: " + join(found, "; "), "nothing was changed; wait until that is over, or go ahead all the same: ysdb migrate up --guard warn");
+    }
+    for (const std::string& trouble : found) context.log.warn(trouble, {});
+}
+
 }  // namespace
 
 Report plan_report(Context& context, const UpOptions& options) {
@@ -43,6 +66,7 @@ Report plan_report(Context& context, const UpOptions& options) {
     measure(plan, context);
     explain(plan, work.standings, context);
     Report report = plan.preview();
+    for (const std::string& trouble : found_by_guard(plan, context, options)) report.warnings.push_back(trouble);
     warn_of_missing(work, report);
     report.title = plan.units.empty() ? "nothing to apply" : "";
     if (!plan.units.empty()) report.next = "ysdb migrate up";
@@ -64,7 +88,9 @@ Report up(Context& context, const UpOptions& options) {
     Report report;
     Table& table = add_migration_table(report);
     Runner runner(work, lock, {options.lock_timeout, options.lock_wait, "ysdb migrate up"});
-    runner.apply(plan_of(work, run), run.selected(), Direction::up, table);
+    plan::Plan plan = plan_of(work, run);
+    guard(plan, context, options);
+    runner.apply(plan, run.selected(), Direction::up, table);
     report.title = run.empty() ? "nothing to apply" : "";
     report.add_figure("applied", static_cast<std::int64_t>(table.rows.size()), Unit::count);
     report.add_figure("seconds", std::chrono::duration<double>(SteadyClock::now() - start).count(), Unit::seconds);

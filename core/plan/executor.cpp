@@ -38,6 +38,7 @@ Executor::Executor(Context& context, std::string job, const std::string& home, S
     Lane lane;
     lane.store = &context_.stores.get(home);
     lane.session = &session_;
+    lane.pooled = lock_.pooled();
     if (lane.sql().dialect() == Dialect::clickhouse) session_.query(clickhouse_settings, context_.deadline());
     lanes_.emplace(home, std::move(lane));
 }
@@ -136,10 +137,17 @@ ScriptResult Executor::send(const Unit& unit, Lane& lane, std::span<const SqlTex
     prepare(lane, unit.lock_timeout.value_or(options_.lock_timeout));
     if (!label.empty()) lane.session->set_label(label);
     std::vector<SqlStatement> statements{{"BEGIN"}};
+    const std::string local = lane.pooled ? fmt::format("SET LOCAL lock_timeout = {}", unit.lock_timeout.value_or(options_.lock_timeout).count()) : std::string();
+    if (lane.pooled) statements.push_back({local});
+    const std::size_t first = statements.size();
     for (const Step& step : unit.steps) statements.push_back({step.sql, {}, step.copy_rows});
     // A file may have changed who it is; the record is ours.
     if (unit.dirties_session) statements.push_back({"SET LOCAL SESSION AUTHORIZATION DEFAULT"});
+    const SqlText still_ours = lock_.still_ours();
+    if (at_home(lane) && !still_ours.sql.empty()) statements.push_back(statement_of(still_ours));
     for (const SqlText& text : tail) statements.push_back(statement_of(text));
+    // The connection goes back to others.
+    if (lane.pooled && unit.dirties_session) statements.push_back({"RESET ALL"});
     statements.push_back({"COMMIT"});
     lane.dirty = lane.dirty || unit.dirties_session;
     Millis pause = first_pause;
@@ -148,8 +156,12 @@ ScriptResult Executor::send(const Unit& unit, Lane& lane, std::span<const SqlTex
             const auto guard = watch_->over(lane.sql(), *lane.session, label, unit.what);
             return lane.session->script(statements, Deadline::never());
         }();
+        result.done -= std::min(result.done, first - 1);  // as if BEGIN alone stood before the steps
         if (!result.error || result.error->code() == Code::connect) return result;
         lane.session->query("ROLLBACK", context_.deadline());
+        if (lane.pooled && at_home(lane) && result.done > unit.steps.size() && result.error->server_code() == "22012") {  // division_by_zero: still_ours()
+            result.error = Error(Code::locked, "the lease of this run was taken over by another run", "was this machine asleep? look at ysdb " + job_ + " status");
+        }
         if (!found_no_lock(*result.error) || tries >= options_.lock_tries) return result;
         context_.log.warn("lock not free", {{"unit", unit.what}, {"try", tries}, {"of", options_.lock_tries}, {"reason", result.error->message()}});
         if (!pause_for(pause, context_.stop)) return result;
@@ -166,7 +178,13 @@ std::optional<Failure> Executor::alone(const Unit& unit, Lane& lane) {
 
     prepare(lane, step.waits_for_others ? Millis(0) : unit.lock_timeout.value_or(options_.lock_timeout));
     JournalEntry intent = entry(unit, JournalEvent::intent, next_label());
-    if (step.probe) intent.found = look(*step.probe, lane, true) == Effect::present ? "present" : "absent";
+    std::string sql = step.sql;
+    if (step.probe) {
+        std::string broken;
+        const Effect before = look(*step.probe, lane, !step.probe->mend_finishes, &broken);
+        intent.found = before == Effect::present ? "present" : "absent";
+        if (before == Effect::broken) sql = step.probe->mend + broken + step.probe->mend_tail;  // somebody's run of the same was cut off
+    }
     fault::point("plan.intent.before");
     journal_.write(intent, context_.deadline());
     fault::point("plan.intent.after");
@@ -177,7 +195,7 @@ std::optional<Failure> Executor::alone(const Unit& unit, Lane& lane) {
         try {
             const auto guard = watch_->over(lane.sql(), *lane.session, intent.label, step.what);
             fault::point("plan.run.before");
-            lane.session->query(step.sql, Deadline::never());
+            lane.session->query(sql, Deadline::never());
             fault::point("plan.run.after");
             break;
         } catch (const Error& error) {
@@ -225,7 +243,7 @@ bool Executor::settle(const Unit& unit, const std::optional<SqlText>& mark, Lane
     return true;
 }
 
-Effect Executor::look(const Probe& probe, Lane& lane, bool mend) {
+Effect Executor::look(const Probe& probe, Lane& lane, bool mend, std::string* what_is_broken) {
     const Deadline deadline = Deadline::after(options_.orphan_wait);
     while (true) {
         const SqlResult result = lane.session->query(probe.look.sql, probe.look.params, context_.deadline());
@@ -236,10 +254,14 @@ Effect Executor::look(const Probe& probe, Lane& lane, bool mend) {
         if (word == "absent" || word == "f" || word == "false" || word == "0") return Effect::absent;
         if (word == "broken" && mend && !probe.mend.empty()) {
             const std::string what = result.row(0).text(1);
-            context_.log.warn("removing what a broken run left", {{"what", what}});
+            context_.log.warn(probe.mend_finishes ? "finishing what a broken run began" : "removing what a broken run left", {{"what", what}});
             prepare(lane, Millis(0));
-            lane.session->query(probe.mend + what, Deadline::never());
-            return Effect::absent;
+            lane.session->query(probe.mend + what + probe.mend_tail, Deadline::never());
+            return probe.mend_finishes ? Effect::present : Effect::absent;
+        }
+        if (word == "broken" && what_is_broken != nullptr && !probe.mend.empty()) {
+            *what_is_broken = result.row(0).text(1);
+            return Effect::broken;
         }
         if (word != "running" || deadline.passed()) return Effect::unclear;
         if (!pause_for(Millis(250), context_.stop)) throw Error(Code::interrupted, "interrupted while waiting for a statement of another session");
@@ -250,7 +272,7 @@ void Executor::wait_for_orphan(Lane& lane, const std::string& label) {
     if (label.empty()) return;
     const bool clickhouse = lane.sql().dialect() == Dialect::clickhouse;
     const std::string sql = clickhouse ? "SELECT count() FROM system.processes WHERE startsWith(query_id, {p1:String})"
-                                       : "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1 AND pid <> pg_backend_pid()";
+                                       : "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1 AND state IS DISTINCT FROM 'idle' AND pid <> pg_backend_pid()";
     const std::vector<std::optional<std::string>> params{clickhouse ? label + "-" : label};
     const Deadline deadline = Deadline::after(options_.orphan_wait);
     for (Millis pause{25};; pause = std::min(pause * 2, Millis(1'000))) {
@@ -292,7 +314,7 @@ void Executor::record(const Unit& unit) {
 // --- sessions -----------------------------------------------------------------------------------------------------------------
 
 void Executor::prepare(Lane& lane, Millis lock_timeout) {
-    if (lane.sql().dialect() != Dialect::postgres) return;
+    if (lane.sql().dialect() != Dialect::postgres || lane.pooled) return;
     if (lane.dirty) {
         lane.session->query(clean_session, context_.deadline());
         lane.dirty = false;
@@ -309,6 +331,7 @@ Executor::Lane& Executor::lane(const std::string& name) {
     lane.store = &context_.stores.get(name);
     lane.own = lane.sql().open_session("ysdb " + job_ + " " + context_.run_id, context_.deadline());
     lane.session = lane.own.get();
+    lane.pooled = behind_pooler(lane.sql(), *lane.session, context_.deadline());
     if (lane.sql().dialect() == Dialect::clickhouse) lane.session->query(clickhouse_settings, context_.deadline());
     if (lane.sql().transactional_ddl()) install_table(*lane.session, lane.sql().dialect(), "journal", context_.deadline());
     return lanes_.emplace(name, std::move(lane)).first->second;

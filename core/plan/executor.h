@@ -56,6 +56,7 @@ private:
         std::unique_ptr<SqlSession> own;
         std::optional<Millis> lock_timeout;
         bool dirty = false;
+        bool pooled = false;    // behind a pooler that gives each transaction another connection: nothing set outside one holds
         SqlStore& sql() const { return *store->sql(); }
     };
 
@@ -68,7 +69,8 @@ private:
     ScriptResult send(const Unit& unit, Lane& lane, std::span<const SqlText> tail, const std::string& label);
     void record(const Unit& unit);
     std::vector<SqlText> closing(const Unit& unit, bool journaled);
-    Effect look(const Probe& probe, Lane& lane, bool mend);
+    // With `mend`: what is broken is mended. Without: it is said, with its name in `what`.
+    Effect look(const Probe& probe, Lane& lane, bool mend, std::string* what = nullptr);
     void wait_for_orphan(Lane& lane, const std::string& label);
     void prepare(Lane& lane, Millis lock_timeout);
     Lane& lane(const std::string& store);

@@ -26,6 +26,8 @@ enum class Effect {
 struct Probe {
     SqlText look;
     std::string mend;   // removes what is broken, with that name behind it: "DROP INDEX CONCURRENTLY "
+    std::string mend_tail = {};      // behind the name
+    bool mend_finishes = false;      // what is broken is the step itself, begun: mending it is doing it
 };
 
 // One statement.

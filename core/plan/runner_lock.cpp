@@ -9,6 +9,7 @@
 
 #include "core/base/hash.h"
 #include "core/base/retry.h"
+#include "core/plan/journal.h"
 
 namespace ysdb::plan {
 
@@ -28,8 +29,9 @@ struct RunnerLock::Holder {
     std::string job;
     Millis timeout;
     std::int64_t key = 0;             // PostgreSQL
+    bool lease = false;               // PostgreSQL behind a pooler
     std::string table;                // ClickHouse: its name below database ysdb
-    std::string comment;              //             this run
+    std::string comment;              // ClickHouse, lease: this run
     std::atomic<bool> lost{false};
     bool taken = false;
     std::jthread heart;
@@ -41,11 +43,41 @@ struct RunnerLock::Holder {
     Who who() { return store.dialect() == Dialect::clickhouse ? who_clickhouse() : who_postgres(); }
 
     bool try_take_postgres() {
+        if (lease) return try_take_lease();
         const std::vector<std::optional<std::string>> params{std::to_string(key)};
         return session.query("SELECT pg_try_advisory_lock($1)", params, deadline()).row(0).truth(0);
     }
 
+    bool try_take_lease() {
+        const std::vector<std::optional<std::string>> params{job, comment, std::to_string(stale_after_s)};
+        const SqlResult taken = session.query(
+            "INSERT INTO ysdb.leases AS l (job, holder) VALUES ($1, $2) ON CONFLICT (job) DO UPDATE SET holder = excluded.holder, taken_at = clock_timestamp(), beat_at = clock_timestamp()"
+            " WHERE l.beat_at < clock_timestamp() - make_interval(secs => $3::int) RETURNING 1", params, deadline());
+        if (taken.rows() == 0) return false;
+        heart = std::jthread([this](std::stop_token stop) {
+            while (pause_for(heartbeat, stop)) beat_lease();
+        });
+        return true;
+    }
+
+    void beat_lease() {
+        try {
+            const std::vector<std::optional<std::string>> params{job, comment};
+            if (store.query("UPDATE ysdb.leases SET beat_at = clock_timestamp() WHERE job = $1 AND holder = $2 RETURNING 1", params, deadline()).rows() == 0) lost = true;
+        } catch (const Error& error) {
+            if (error.code() != Code::connect) lost = true;
+        }
+    }
+
+    Who who_lease() {
+        const std::vector<std::optional<std::string>> params{job};
+        const SqlResult result = session.query("SELECT holder, to_char(taken_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS\"Z\"'), round(extract(epoch FROM clock_timestamp() - beat_at)) FROM ysdb.leases WHERE job = $1", params, deadline());
+        if (result.rows() == 0) return std::nullopt;
+        return fmt::format("{} (since {}, last sign of life {} s ago)", result.row(0).text(0), result.row(0).text(1), result.row(0).text(2));
+    }
+
     Who who_postgres() {
+        if (lease) return who_lease();
         const std::vector<std::optional<std::string>> params{std::to_string(static_cast<std::uint64_t>(key) >> 32), std::to_string(static_cast<std::uint64_t>(key) & 0xffffffffu)};
         const SqlResult result = session.query(
             "SELECT a.pid, coalesce(nullif(a.application_name, ''), 'no application_name'), a.usename,"
@@ -130,6 +162,9 @@ struct RunnerLock::Holder {
             if (store.dialect() == Dialect::clickhouse) {
                 heart = {};
                 if (!lost) session.query("DROP TABLE IF EXISTS " + quoted_table(), deadline());
+            } else if (lease) {
+                heart = {};
+                session.query("DELETE FROM ysdb.leases WHERE job = $1 AND holder = $2", std::vector<std::optional<std::string>>{job, comment}, deadline());
             } else {
                 session.query("SELECT pg_advisory_unlock($1)", std::vector<std::optional<std::string>>{std::to_string(key)}, deadline());
             }
@@ -151,16 +186,38 @@ void RunnerLock::check() const {
     if (holder_->lost) throw Error(Code::locked, "the lock of ysdb " + holder_->job + " was taken over by another run", "was this machine asleep? look at ysdb " + holder_->job + " status");
 }
 
+bool RunnerLock::pooled() const { return holder_->lease; }
+
+SqlText RunnerLock::still_ours() const {
+    if (!holder_->lease) return {};
+    // Locks the row: nobody takes the lease over before this transaction ends.
+    return {"SELECT 1 / count(*) FROM (SELECT FROM ysdb.leases WHERE job = $1 AND holder = $2 FOR SHARE) AS the_lease_of_this_run", {holder_->job, holder_->comment}};
+}
+
+bool behind_pooler(SqlStore& store, SqlSession& session, Deadline deadline) {
+    if (store.dialect() != Dialect::postgres || session.backend_id() == 0) return false;
+    return session.query("SELECT pg_backend_pid()", deadline).row(0).integer(0) != session.backend_id();
+}
+
 RunnerLock RunnerLock::acquire(Context& context, SqlStore& store, SqlSession& session, const std::string& job, Millis wait) {
-    std::unique_ptr<Holder> holder(new Holder{store, session, job, context.timeout, {}, {}, {}, {}, {}, {}});
+    std::unique_ptr<Holder> holder(new Holder{store, session, job, context.timeout, {}, {}, {}, {}, {}, {}, {}});
     const std::string name = "ysdb runner lock " + job;
     holder->key = static_cast<std::int64_t>(xxh128(name.data(), name.size()).low);
+    holder->lease = behind_pooler(store, session, context.deadline());
+    char host[65] = "?";
+    gethostname(host, 64);
+    holder->comment = fmt::format("run {} on {}, process {}", context.run_id, host, getpid());
+    for (int tries = 3; holder->lease && tries > 0; --tries) {
+        try {
+            install_table(session, store.dialect(), "leases", context.deadline());
+            break;
+        } catch (const Error& error) {
+            if (error.code() != Code::rejected || tries == 1) throw;  // two at once: the other one made it
+        }
+    }
     if (store.dialect() == Dialect::clickhouse) {
-        char host[65] = "?";
-        gethostname(host, 64);
         session.query("CREATE DATABASE IF NOT EXISTS ysdb", context.deadline());
         holder->table = "lock " + job + " " + session.query("SELECT currentDatabase()", context.deadline()).row(0).text(0);
-        holder->comment = fmt::format("run {} on {}, process {}", context.run_id, host, getpid());
     }
     const Deadline deadline = Deadline::after(wait);
     std::minstd_rand random(static_cast<unsigned>(getpid()));

@@ -27,7 +27,14 @@ std::string look_postgres(SqlStore& store, std::int64_t backend, Deadline deadli
 std::string look_clickhouse(SqlStore& store, const std::string& label, Deadline deadline) {
     const std::vector<std::optional<std::string>> params{label};
     const SqlResult rows = store.query("SELECT read_rows, written_rows FROM system.processes WHERE startsWith(query_id, {p1:String}) LIMIT 1", params, deadline);
-    return rows.rows() == 0 ? std::string() : fmt::format("{} rows read, {} written", rows.row(0).text(0), rows.row(0).text(1));
+    if (rows.rows() == 0) return {};
+    // An ALTER that waits for its mutation reads nothing itself.
+    const SqlResult mutations = store.query(
+        "SELECT count(), sum(parts_to_do), anyIf(substring(latest_fail_reason, 1, 200), latest_fail_reason != '') FROM system.mutations WHERE database = currentDatabase() AND NOT is_done", deadline);
+    if (const SqlRow row = mutations.row(0); row.text(0) != "0") {
+        return fmt::format("{} unfinished mutation{}, {} parts to do{}", row.text(0), row.text(0) == "1" ? "" : "s", row.text(1), row.text_or(2, "").empty() ? "" : ", one fails: " + row.text(2));
+    }
+    return fmt::format("{} rows read, {} written", rows.row(0).text(0), rows.row(0).text(1));
 }
 
 }  // namespace

@@ -28,6 +28,13 @@ public:
         configure("postgres://" + role + ":" + password + url.substr(url.find('@')) + (options.empty() ? "" : "?" + options));
     }
     void remove(const std::string& name) const { std::filesystem::remove(directory_.path() / "migrations" / name); }
+    // With what it takes to log in.
+    const std::string& postgres_url() const { return postgres_->config().url; }
+    // From now on `ysdb` reaches PostgreSQL at this host:port; main() and pg() stay where they are.
+    void through(const std::string& address) const {
+        const std::string& url = postgres_->config().url;
+        configure(url.substr(0, url.find('@') + 1) + address + url.substr(url.rfind('/')));
+    }
     // Adds lines behind `[migrate]` of the configuration.
     void configure_migrate(const std::string& lines) const { write_file_atomically(directory_.path() / "ysdb.toml", read_file(directory_.path() / "ysdb.toml") + lines); }
     std::filesystem::path migrations() const { return directory_.path() / "migrations"; }
