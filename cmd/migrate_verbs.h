@@ -7,5 +7,7 @@ namespace ysdb {
 
 CommandSpec migrate_down_verb();
 CommandSpec migrate_redo_verb();
+CommandSpec migrate_dump_verb();
+CommandSpec migrate_drift_verb();
 
 }  // namespace ysdb

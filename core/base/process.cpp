@@ -126,6 +126,11 @@ ProcessId spawn(const SpawnOptions& options) {
     return {pid, stat ? stat->start_ticks : 0};
 }
 
+ProcessId this_process() {
+    const auto stat = process_stat(getpid());
+    return {getpid(), stat ? stat->start_ticks : 0};
+}
+
 bool alive(const ProcessId& id) {
     if (id.pid <= 0) return false;
     const auto stat = process_stat(id.pid);

@@ -30,6 +30,8 @@ struct ProcessId {
 
 // posix_spawn semantics: no fork of a threaded process's heap. Throws Error(internal) with the reason when it cannot start.
 ProcessId spawn(const SpawnOptions& options);
+// This process.
+ProcessId this_process();
 // True while the process with this pid AND this start time exists; a zombie counts as long as one of its threads lives on.
 bool alive(const ProcessId& id);
 // Sends the signal only if `alive`; returns whether it was sent.

@@ -2,8 +2,10 @@
 // Errors of a server's refusal are Error(rejected) with file:line:column and the line itself.
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "core/context.h"
 #include "core/migrate/planner.h"
@@ -37,5 +39,16 @@ struct Repair {
 Report repair(Context& context, const Repair& repair, Millis lock_wait);
 // Takes every pending migration up to this version for applied, running nothing: for a database that had the schema before.
 Report baseline(Context& context, const std::string& version, Millis lock_wait);
+
+struct DriftOptions {
+    std::vector<std::string> scratch;        // where to apply the migrations: names of stores, or URLs; a lab is started for a store of another product
+    std::filesystem::path temporary;         // where labs are made
+    std::filesystem::path cache;             // their downloads
+    std::string program;                     // ysdb itself
+    Millis lock_wait{60'000};
+};
+// Applies the migrations that are recorded as applied to a scratch server, never the live one (law 19), and compares what came of it with the
+// live schemas. Code::differences when they differ.
+Report drift(Context& context, const DriftOptions& options);
 
 }  // namespace ysdb::migrate

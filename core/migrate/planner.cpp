@@ -178,6 +178,7 @@ std::vector<const Standing*> select_pending(const std::vector<Standing>& standin
             throw Error(Code::refused, standing.title() + ": an unfinished run of down took a part of it back", std::string("finish it first: ysdb migrate ") + (standing.redoing ? "redo" : "down"));
         }
         if (standing.applied() || standing.state == State::missing || standing.state == State::skipped) continue;
+        if (options.only && !options.only->contains(standing.version())) continue;
         if (standing.repeatable()) {
             repeatable.push_back(&standing);
             continue;

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,7 @@ struct UpOptions {
     std::optional<std::string> environment;  // instead of the configuration's
     std::optional<std::string> guard;    // off, warn, refuse; instead of the configuration's
     std::uint64_t guard_above = std::uint64_t{1} << 30;  // bytes of a table from which on its statements are heavy
+    std::optional<std::set<std::string>> only;   // of these versions
     Millis lock_wait{60'000};            // for another run
     Millis lock_timeout{5'000};          // PostgreSQL's, for a statement; a file may say its own
 };

@@ -44,6 +44,7 @@ public:
         if (!fault.empty()) environment["YSDB_FAULT"] = fault;
         return run_ysdb(std::move(arguments), std::move(environment), directory_.string());
     }
+    std::filesystem::path directory() const { return directory_.path(); }
     SqlStore& main() const { return *main_->sql(); }
     SqlStore& analytics() const { return *analytics_->sql(); }
     // The first cell of the answer.
