@@ -156,7 +156,7 @@ CommandSpec migrate_command() {
         "Migrations are files <version>_<name>.sql with a '-- migrate:up' section, and where there is a way back a '-- migrate:down' one. Options on the "
         "first section line: store:NAME, transaction:false, lock-timeout:5s, env:NAME, variables:false. R__<name>.sql runs whenever it changes. The history of all stores is one table, ysdb.migrations, in the store that "
         "[migrate] names.";
-    command.verbs = {new_verb(), up_verb(), migrate_down_verb(), migrate_redo_verb(), status_verb(), plan_verb(), verify_verb(), migrate_lint_verb(), repair_verb(), baseline_verb(), migrate_dump_verb(), migrate_drift_verb()};
+    command.verbs = {new_verb(), up_verb(), migrate_down_verb(), migrate_redo_verb(), status_verb(), plan_verb(), verify_verb(), migrate_lint_verb(), repair_verb(), baseline_verb(), migrate_dump_verb(), migrate_drift_verb(), migrate_adopt_verb()};
     return command;
 }
 

@@ -9,5 +9,6 @@ CommandSpec migrate_down_verb();
 CommandSpec migrate_redo_verb();
 CommandSpec migrate_dump_verb();
 CommandSpec migrate_drift_verb();
+CommandSpec migrate_adopt_verb();
 
 }  // namespace ysdb

@@ -6,6 +6,8 @@
 #include "core/base/file.h"
 #include "core/base/hash.h"
 #include "core/base/text.h"
+#include "core/migrate/classify.h"
+#include "core/migrate/layout.h"
 
 namespace ysdb::migrate {
 
@@ -94,11 +96,33 @@ void read_sections(Migration& migration) {
     }
 }
 
-// Whole files of other tools would be read as one "up", their way back included.
+// BEGIN in front and COMMIT behind a section are how tools without transactions of their own make one.
+void drop_own_transaction(const Source& source, Dialect dialect, std::vector<Statement>& section) {
+    const auto first_word = [&](const Statement& statement) { return lower(statement.text(source).substr(0, word_length(statement.text(source)))); };
+    const auto controls = [&](const Statement& statement) { return classify(statement.text(source), dialect).controls_transaction; };
+    if (section.size() < 2 || !controls(section.front()) || !controls(section.back())) return;
+    const std::string first = first_word(section.front()), last = first_word(section.back());
+    if ((first != "begin" && first != "start") || (last != "commit" && last != "end" && last != "rollback")) return;
+    section.erase(section.begin());
+    section.pop_back();
+}
+
+void mind(Migration& migration, const Manner& manner) {
+    if (!manner.variables) migration.variables = false;
+    if (migration.dialect != Dialect::postgres) return;
+    if (!manner.transaction) migration.transaction = false;
+    if (manner.own_transaction) {
+        for (auto* section : {&migration.up, &migration.down, &migration.verify}) drop_own_transaction(migration.source, migration.dialect, *section);
+    }
+    const auto outside = [&](const Statement& statement) { return classify(statement.text(migration.source), migration.dialect).outside_transaction; };
+    if (manner.finds_out && std::any_of(migration.up.begin(), migration.up.end(), outside)) migration.transaction = false;
+}
+
+// A file of goose that its reader did not take: as one "up", its way back would be run too.
 void refuse_foreign(const Migration& migration) {
     const auto mark = migration.source.text.find("-- +goose ");
     if (mark == std::string::npos || (mark > 0 && migration.source.text[mark - 1] != '\n')) return;
-    throw migration.source.fault(Code::refused, mark, 9, "this is a file of goose", "write '-- migrate:up' and '-- migrate:down' for its sections");
+    throw migration.source.fault(Code::refused, mark, 9, "this is a file of goose", "it has no '-- +goose Up'; or write '-- migrate:up' and '-- migrate:down' for its sections");
 }
 
 void check_text(Source& source) {
@@ -123,24 +147,29 @@ bool Migration::runs_in(std::string_view environment) const {
 }
 
 bool version_less(std::string_view a, std::string_view b) {
-    if (is_repeatable(a) || is_repeatable(b)) return is_repeatable(a) != is_repeatable(b) ? is_repeatable(b) : a < b;
-    a = without_zeros(a);
-    b = without_zeros(b);
-    return a.size() != b.size() ? a.size() < b.size() : a < b;
+    if (is_repeatable(a) || is_repeatable(b)) return is_repeatable(a) == is_repeatable(b) ? a < b : is_repeatable(b);
+    while (!a.empty() || !b.empty()) {
+        const std::string_view x = without_zeros(a.substr(0, a.find('.'))), y = without_zeros(b.substr(0, b.find('.')));
+        const std::string_view left = x.empty() ? "0" : x, right = y.empty() ? "0" : y;  // 1 is 1.0
+        if (left != right) return left.size() != right.size() ? left.size() < right.size() : left < right;
+        a.remove_prefix(std::min(a.find('.') == std::string_view::npos ? a.size() : a.find('.') + 1, a.size()));
+        b.remove_prefix(std::min(b.find('.') == std::string_view::npos ? b.size() : b.find('.') + 1, b.size()));
+    }
+    return false;
 }
 
-bool same_version(std::string_view a, std::string_view b) { return without_zeros(a) == without_zeros(b); }
+bool same_version(std::string_view a, std::string_view b) { return !version_less(a, b) && !version_less(b, a); }
 
 std::optional<std::pair<std::string, std::string>> split_file_name(const std::string& file_name) {
     if (!file_name.ends_with(".sql")) return std::nullopt;
     const std::string stem = file_name.substr(0, file_name.size() - 4);
     if (stem.starts_with(repeatable_mark) && stem.size() > repeatable_mark.size()) return std::pair(stem, stem.substr(repeatable_mark.size()));
-    const auto digits = std::min(stem.find_first_not_of("0123456789"), stem.size());
-    if (digits == 0 || digits + 1 >= stem.size() || stem[digits] != '_') return std::nullopt;
+    const auto digits = std::min(stem.find_first_not_of("0123456789."), stem.size());
+    if (digits == 0 || stem[0] == '.' || stem[digits - 1] == '.' || digits + 1 >= stem.size() || stem[digits] != '_') return std::nullopt;
     return std::pair(stem.substr(0, digits), stem.substr(digits + 1));
 }
 
-Migration parse_migration(std::string version, std::string name, Source source, const std::string& default_store, const DialectOf& dialect_of) {
+Migration parse_migration(std::string version, std::string name, Source source, const std::string& default_store, const DialectOf& dialect_of, const Manner& manner) {
     Migration migration;
     migration.version = std::move(version);
     migration.name = std::move(name);
@@ -156,6 +185,7 @@ Migration parse_migration(std::string version, std::string name, Source source, 
     }
     if (migration.dialect != Dialect::postgres) migration.transaction = false;
     read_sections(migration);
+    mind(migration, manner);
     if (migration.up.empty()) {
         throw Error(Code::refused, migration.source.path + ": no statement to apply", "write one below '-- migrate:up', or delete the file");
     }
@@ -176,7 +206,7 @@ std::optional<Migration> read_callback(const MigrationDirectory& directory, cons
     return parse_migration(name, "", Source{directory.shown + "/" + name + ".sql", read_file(path)}, default_store, dialect_of);
 }
 
-std::vector<Migration> read_migrations(const MigrationDirectory& directory, const std::string& default_store, const DialectOf& dialect_of) {
+std::vector<std::string> names_in(const MigrationDirectory& directory) {
     std::vector<std::string> names;
     std::error_code failed;
     for (std::filesystem::directory_iterator entry(directory.path, failed), end; !failed && entry != end; entry.increment(failed)) {
@@ -186,16 +216,15 @@ std::vector<Migration> read_migrations(const MigrationDirectory& directory, cons
         throw Error(Code::config, "cannot read the directory of migrations '" + directory.shown + "': " + failed.message(),
                     "create it, or name another one: dir of [migrate] in ysdb.toml");
     }
+    std::sort(names.begin(), names.end());
+    return names;
+}
+
+std::vector<Migration> read_migrations(const MigrationDirectory& directory, const std::string& default_store, const DialectOf& dialect_of) {
     std::vector<Migration> migrations;
-    for (const std::string& name : names) {
-        const auto parts = split_file_name(name);
-        if (!parts) continue;
-        if (parts->second.ends_with(".up") || parts->second.ends_with(".down")) {
-            throw Error(Code::refused, directory.shown + "/" + name + ": one file for each direction is golang-migrate's layout",
-                        "put both into one file, below '-- migrate:up' and '-- migrate:down'");
-        }
-        Source source{directory.shown + "/" + name, read_file(directory.path / name)};
-        migrations.push_back(parse_migration(parts->first, parts->second, std::move(source), default_store, dialect_of));
+    for (const LaidOut& file : lay_out(directory, names_in(directory))) {
+        LaidOutText read = read_laid_out(directory, file);
+        migrations.push_back(parse_migration(file.version, file.name, std::move(read.source), default_store, dialect_of, read.manner));
     }
     std::sort(migrations.begin(), migrations.end(), [](const Migration& a, const Migration& b) { return version_less(a.version, b.version); });
     const auto twin = std::adjacent_find(migrations.begin(), migrations.end(), [](const Migration& a, const Migration& b) { return same_version(a.version, b.version); });

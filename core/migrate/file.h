@@ -12,7 +12,8 @@
 
 namespace ysdb::migrate {
 
-// True when version `a` comes before `b`: by number, leading zeros aside; the names of repeatable files come after all numbers.
+// True when version `a` comes before `b`: by number, leading zeros aside, and by the numbers between dots (Flyway's 1.10 is behind 1.9).
+// What is repeatable (R__name) is behind all, by name.
 bool version_less(std::string_view a, std::string_view b);
 bool same_version(std::string_view a, std::string_view b);
 // "R__refresh_views": what stands for a version in the history of a file R__refresh_views.sql.
@@ -21,7 +22,7 @@ bool is_repeatable(std::string_view version);
 enum class Direction { up, down };
 
 struct Migration {
-    std::string version;                   // digits, as in the file's name; "R__<name>" of a repeatable one; "before-up"
+    std::string version;                   // digits, as in the file's name, with dots between them in Flyway's layout; "R__<name>" of a repeatable one; "before-up"
     std::string name;                      // "create_users"; empty: a callback
     Source source;
     std::string store;
@@ -40,22 +41,32 @@ struct Migration {
 
 using DialectOf = std::function<Dialect(const std::string& store)>;
 
+// What a file says in other words than ours.
+struct Manner {
+    bool transaction = true;               // false: the file wants none
+    bool variables = true;                 // ${name} stands for something
+    bool own_transaction = false;          // BEGIN and COMMIT around a section are the tool's habit: left out
+    bool finds_out = false;                // no transaction when one of its statements takes none
+};
+
 // Reads one file's text. `source.path` is what errors show. Throws Error(refused) with the place for what cannot be a migration.
-Migration parse_migration(std::string version, std::string name, Source source, const std::string& default_store, const DialectOf& dialect_of);
+Migration parse_migration(std::string version, std::string name, Source source, const std::string& default_store, const DialectOf& dialect_of, const Manner& manner = {});
 
 struct MigrationDirectory {
     std::filesystem::path path;            // where it is
     std::string shown;                     // how people call it: "migrations"
 };
 
-// All files of the directory, by version. Throws Error(config) when it cannot be read, Error(refused) for two files of one version and
+// The names of what the directory holds, sorted. Throws Error(config) when it cannot be read.
+std::vector<std::string> names_in(const MigrationDirectory& directory);
+// All files of the directory, by version: ours, dbmate's, and those of goose, golang-migrate, Flyway and sqitch (layout.h). Throws Error(config) when it cannot be read, Error(refused) for two files of one version and
 // for a file that parse_migration refuses.
 std::vector<Migration> read_migrations(const MigrationDirectory& directory, const std::string& default_store, const DialectOf& dialect_of);
 
 // before-up.sql, after-up.sql: run with every `up` that has something to apply. nullopt when there is none.
 std::optional<Migration> read_callback(const MigrationDirectory& directory, const std::string& name, const std::string& default_store, const DialectOf& dialect_of);
 
-// Splits "0001_create_users.sql" and "R__refresh_views.sql" into what stands for the version and the name; nullopt when the name is no migration's.
+// Splits "0001_create_users.sql", "1.2_more.sql" and "R__refresh_views.sql" into what stands for the version and the name; nullopt when the name is no migration's.
 std::optional<std::pair<std::string, std::string>> split_file_name(const std::string& file_name);
 
 }  // namespace ysdb::migrate

@@ -51,4 +51,12 @@ struct DriftOptions {
 // live schemas. Code::differences when they differ.
 Report drift(Context& context, const DriftOptions& options);
 
+struct AdoptOptions {
+    bool convert = false;                    // also write the files in our layout; the originals are kept below adopted/
+    Millis lock_wait{60'000};                // for a run of ours and for one of theirs
+    std::function<bool(const Report& preview, const std::string& question)> confirm;
+};
+// Takes over the history of dbmate, goose, golang-migrate, Flyway or sqitch: what they applied counts as applied, and nothing is run.
+Report adopt(Context& context, const AdoptOptions& options);
+
 }  // namespace ysdb::migrate

@@ -24,7 +24,7 @@ std::size_t line_begin(std::string_view text, std::size_t offset) {
 Place Source::place(std::size_t offset) const {
     const std::string_view before = std::string_view(text).substr(0, offset);
     const auto begin = line_begin(text, before.size());
-    return {static_cast<std::size_t>(std::count(before.begin(), before.end(), '\n')) + 1, characters(before.substr(begin)) + 1};
+    return {static_cast<std::size_t>(std::count(before.begin(), before.end(), '\n')) + 1 - std::min(lines_before, static_cast<std::size_t>(std::count(before.begin(), before.end(), '\n'))), characters(before.substr(begin)) + 1};
 }
 
 std::string Source::where(std::size_t offset) const {

@@ -18,6 +18,7 @@ struct Place {
 struct Source {
     std::string path;  // as shown to people: "migrations/0001_users.sql"
     std::string text;
+    std::size_t lines_before = 0;  // lines at the beginning of the text that are not the file's
 
     Place place(std::size_t offset) const;
     // "migrations/0001_users.sql:3:14"

@@ -5,6 +5,8 @@
 #include <map>
 #include <set>
 
+#include "core/migrate/adopt.h"
+
 namespace ysdb::migrate {
 
 namespace {
@@ -56,7 +58,28 @@ void Workspace::read() {
     standings = compare(files, history, unfinished, environment);
 }
 
+std::vector<LaidOut> laid_out_files(const Context& context) {
+    const MigrationDirectory directory = directory_of(context);
+    return lay_out(directory, names_in(directory));
+}
+
+void Workspace::refuse_unadopted(const std::vector<const Standing*>& pending) {
+    if (!history.empty() || !unfinished.empty() || store->dialect() == Dialect::questdb) return;
+    std::optional<TheirHistory> theirs;
+    try {
+        theirs = read_their_history(*this);
+    } catch (const Error& error) {
+        if (error.code() != Code::rejected) throw;  // a table of that name, and of something else
+    }
+    if (!theirs) return;
+    for (const Standing* standing : pending) {
+        if (!theirs->applied.contains(standing->version())) continue;
+        throw Error(Code::refused, standing->file->source.path + ": " + theirs->tool + " has applied it, as " + theirs->table + " says", "take its history over, which runs nothing: ysdb migrate adopt");
+    }
+}
+
 void Workspace::refuse_own_schema(const std::vector<const Standing*>& pending) {
+    refuse_unadopted(pending);
     std::set<std::string> stores;
     for (const Standing* standing : pending) stores.insert(standing->file->store);
     for (const std::string& name : stores) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/context.h"
+#include "core/migrate/layout.h"
 #include "core/migrate/standing.h"
 #include "core/plan/journal.h"
 
@@ -13,6 +14,8 @@ namespace ysdb::migrate {
 
 MigrationDirectory directory_of(const Context& context);
 std::vector<Migration> read_files(Context& context);
+// The same files by name, without what is in them; goose's are told by their text.
+std::vector<LaidOut> laid_out_files(const Context& context);
 
 class Workspace {
 public:
@@ -21,6 +24,8 @@ public:
 
     // Reads history and journal; needs no lock and changes nothing.
     void read();
+    // Throws Error(refused) when our history is empty and another tool's says that one of these was applied.
+    void refuse_unadopted(const std::vector<const Standing*>& pending);
     // Throws Error(refused) when names without a schema in one of these files would stand for what is in our own schema.
     void refuse_own_schema(const std::vector<const Standing*>& pending);
     // Makes our tables where they are missing; under the lock.

@@ -1,0 +1,189 @@
+#include "core/migrate/adopt.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/base/error.h"
+#include "core/base/fault.h"
+#include "core/base/file.h"
+#include "core/base/retry.h"
+#include "core/migrate/migrate.h"
+#include "core/plan/executor.h"
+#include "core/plan/runner_lock.h"
+
+namespace ysdb::migrate {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view adopted_folder = "adopted";
+
+// The other tool's own runner lock, for as long as its history is read and ours written. dbmate has none; Flyway's is its table.
+void lock_out(Workspace& work, const TheirHistory& history, Millis wait) {
+    if (work.store->dialect() != Dialect::postgres) return;
+    std::string key;
+    if (history.tool == "goose") key = "4097083626";
+    if (history.tool == "sqitch") key = "75474063";
+    if (history.tool == "golang-migrate") {
+        const SqlResult place = work.session->query("SELECT current_schema(), current_database()", work.context.deadline());
+        key = std::to_string(golang_migrate_lock(place.row(0).text_or(0, "public"), "schema_migrations", place.row(0).text(1)));
+    }
+    if (key.empty()) return;
+    const Deadline deadline = Deadline::after(wait);
+    const std::vector<std::optional<std::string>> params{key};
+    while (!work.session->query("SELECT pg_try_advisory_lock($1)", params, work.context.deadline()).row(0).truth(0)) {
+        if (deadline.passed()) throw Error(Code::locked, "a run of " + history.tool + " holds its lock", "wait for it, or give it more time with --lock-wait");
+        if (!pause_for(Millis(200), work.context.stop)) throw Error(Code::interrupted, "interrupted while waiting for a run of " + history.tool, "nothing was changed");
+    }
+}
+
+struct Taken {
+    std::vector<plan::SqlText> rows;
+    Table table{"migrations", "", {{"version"}, {"name"}, {"applied_at"}, {"state"}}, {}};
+    std::int64_t count = 0;
+};
+
+void add_row(Taken& taken, const Workspace& work, const Migration& migration, const std::string& tool, const std::string& when) {
+    plan::SqlText row = history_insert(migration, work.store->dialect(), work.context.run_id, Origin::baseline);
+    row.params.at(6) = "ysdb " YSDB_VERSION " adopted from " + tool;
+    taken.rows.push_back(std::move(row));
+    if (!when.empty() && work.store->dialect() == Dialect::postgres) {
+        taken.rows.push_back({"UPDATE ysdb.migrations SET applied_at = $1::timestamptz WHERE version = $2", {when, migration.version}});
+    }
+    ++taken.count;
+}
+
+Taken take_over(const Workspace& work, const TheirHistory& history) {
+    Taken taken;
+    for (const Standing& standing : work.standings) {
+        if (standing.file == nullptr) continue;
+        const Migration& file = *standing.file;
+        const auto applied = history.applied.find(file.version);
+        const bool known = standing.row != nullptr;
+        const bool theirs = applied != history.applied.end();
+        taken.table.rows.push_back({file.version, file.name, theirs && !applied->second.empty() ? Value(applied->second) : Value(), std::string(known ? "known" : theirs ? "adopted" : "pending")});
+        if (theirs && !known) add_row(taken, work, file, history.tool, applied->second);
+    }
+    for (const std::string& version : history.without_file) {
+        const bool known = std::any_of(work.history.begin(), work.history.end(), [&](const HistoryRow& row) { return row.version == version; });
+        taken.table.rows.push_back({version, "", Value(), std::string("missing")});
+        if (known) continue;
+        Migration gone;
+        gone.version = version;
+        gone.store = work.home;
+        add_row(taken, work, gone, history.tool, "");
+    }
+    return taken;
+}
+
+// The text of a file in our layout: section lines, no BEGIN and COMMIT of the other tool's habit. Comments stay.
+std::string in_our_words(LaidOutText read, const Migration& migration, const DialectOf& dialect_of) {
+    Manner as_is = read.manner;
+    as_is.own_transaction = false;
+    const Migration whole = parse_migration(migration.version, migration.name, read.source, migration.store, dialect_of, as_is);
+    std::string text = whole.source.text;
+    std::vector<std::pair<std::size_t, std::size_t>> gone;
+    for (const auto& [all, kept] : {std::pair(&whole.up, &migration.up), std::pair(&whole.down, &migration.down), std::pair(&whole.verify, &migration.verify)}) {
+        if (all->size() == kept->size()) continue;
+        for (const Statement* statement : {&all->front(), &all->back()}) gone.emplace_back(statement->begin, std::min(text.find(';', statement->end - 1), text.size() - 1) + 1);
+    }
+    std::sort(gone.rbegin(), gone.rend());
+    for (const auto& [begin, end] : gone) text.erase(begin, end - begin);
+    if (!migration.variables && text.find("${") != std::string::npos) text.insert(text.find("-- migrate:up") + 13, " variables:false");
+    if (migration.dialect == Dialect::postgres && !migration.transaction) text.insert(text.find("-- migrate:up") + 13, " transaction:false");
+    return text;
+}
+
+struct Conversion {
+    std::string file, text;
+    std::vector<std::string> old;
+};
+
+std::vector<Conversion> convert(Workspace& work) {
+    const MigrationDirectory directory = directory_of(work.context);
+    const DialectOf dialect_of = [&](const std::string&) { return work.store->dialect(); };
+    std::vector<Conversion> conversions;
+    for (const LaidOut& file : laid_out_files(work.context)) {
+        if (file.layout == Layout::own || is_repeatable(file.version)) continue;
+        const auto migration = std::find_if(work.files.begin(), work.files.end(), [&](const Migration& each) { return each.version == file.version; });
+        std::string name = file.name;
+        std::replace(name.begin(), name.end(), '/', '_');
+        Conversion conversion{file.version + "_" + name + ".sql", in_our_words(read_laid_out(directory, file), *migration, dialect_of), {}};
+        const Migration again = parse_migration(file.version, name, {conversion.file, conversion.text}, migration->store, dialect_of);
+        if (again.checksum != migration->checksum) throw Error(Code::internal, directory.shown + "/" + file.up + ": its statements would not be the same in ysdb's layout");
+        for (const std::string& old : {file.up, file.down, file.verify}) {
+            if (!old.empty()) conversion.old.push_back(old);
+        }
+        conversions.push_back(std::move(conversion));
+    }
+    if (fs::exists(directory.path / "sqitch.plan") && !conversions.empty()) conversions.back().old.emplace_back("sqitch.plan");
+    return conversions;
+}
+
+// All originals are kept before the first new file is written: what is killed in between is found there.
+void write_conversions(const fs::path& directory, const std::vector<Conversion>& conversions) {
+    for (const Conversion& conversion : conversions) {
+        for (const std::string& old : conversion.old) {
+            fs::create_directories((directory / adopted_folder / old).parent_path());
+            fs::copy_file(directory / old, directory / adopted_folder / old, fs::copy_options::overwrite_existing);
+        }
+    }
+    fault::point("adopt.convert.before");
+    for (const Conversion& conversion : conversions) {
+        for (const std::string& old : conversion.old) {
+            if (old != "sqitch.plan" && old != conversion.file) fs::remove(directory / old);
+        }
+        write_file_atomically(directory / conversion.file, conversion.text);
+    }
+    if (!conversions.empty() && conversions.back().old.back() == "sqitch.plan") fs::remove(directory / "sqitch.plan");
+}
+
+}  // namespace
+
+Report adopt(Context& context, const AdoptOptions& options) {
+    Workspace work(context);
+    const auto lock = plan::RunnerLock::acquire(context, *work.store, *work.session, "migrate", options.lock_wait);
+    work.read();
+    auto history = read_their_history(work);
+    if (!history) {
+        throw Error(Code::refused, "store '" + work.home + "' has no history of dbmate, goose, golang-migrate, Flyway or sqitch that fits the files", "a new project needs none: ysdb migrate up; a database that was migrated by hand: ysdb migrate baseline V");
+    }
+    lock_out(work, *history, options.lock_wait);
+    history = read_their_history(work);  // as it is now that nobody writes it
+    Taken taken = take_over(work, *history);
+    const std::vector<Conversion> conversions = options.convert ? convert(work) : std::vector<Conversion>{};
+
+    Report report;
+    report.tables.push_back(std::move(taken.table));
+    report.add_figure("tool", history->tool);
+    report.add_figure("history", history->table);
+    report.add_figure("adopted", taken.count, Unit::count);
+    if (options.convert) report.add_figure("converted", static_cast<std::int64_t>(conversions.size()), Unit::count);
+    report.warnings = history->warnings;
+    for (const std::string& version : history->without_file) report.warnings.push_back("version " + version + " was applied by " + history->tool + ", and its file is gone");
+    report.title = context.dry_run ? "would be taken over, and nothing run" : "taken over, and nothing run";
+    report.next = "ysdb migrate status";
+    if (context.dry_run) return report;
+    if (!options.confirm(report, fmt::format("take over {} migrations of {}?", taken.count, history->tool))) throw Error(Code::refused, "not confirmed", "nothing was changed");
+
+    work.install();
+    plan::Plan plan{"migrate", {}};
+    if (!taken.rows.empty()) {
+        plan::Unit unit;
+        unit.key = "adopt";
+        unit.what = "history of " + history->tool;
+        unit.store = work.home;
+        unit.record = std::move(taken.rows);
+        plan.units.push_back(std::move(unit));
+    }
+    plan::Executor executor(context, "migrate", work.home, *work.session, work.journal, lock, {});
+    const auto progress = context.progress.begin("adopt", ProgressUnit::steps, plan.units.size());
+    const plan::Applied applied = executor.apply(plan, *progress, [](const plan::Unit&, double) {});
+    if (applied.failure) throw applied.failure->error;
+    write_conversions(directory_of(context).path, conversions);
+    return report;
+}
+
+}  // namespace ysdb::migrate

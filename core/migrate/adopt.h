@@ -1,0 +1,30 @@
+// What another tool's history says of the files at hand.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/migrate/layout.h"
+#include "core/migrate/workspace.h"
+
+namespace ysdb::migrate {
+
+struct TheirHistory {
+    std::string tool;                                // "goose", "dbmate"
+    std::string table;                               // as SQL names it
+    std::map<std::string, std::string> applied;      // version, as the file has it -> when, as the server reads it; empty: it does not say
+    std::vector<std::string> without_file;           // versions that it knows and the directory does not
+    std::vector<std::string> warnings;
+};
+
+// nullopt when the store has no history that fits the layout of the files. Throws Error(refused) for one that says that something is half done.
+std::optional<TheirHistory> read_their_history(Workspace& work);
+
+// golang-migrate's advisory lock for a database, from its source's formula (knowledge of its users, not of ours).
+std::uint32_t golang_migrate_lock(const std::string& schema, const std::string& table, const std::string& database);
+// Flyway's checksum: CRC-32 over the lines without their ends, as a signed number.
+std::int32_t flyway_checksum(std::string_view text);
+
+}  // namespace ysdb::migrate

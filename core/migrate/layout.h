@@ -1,0 +1,58 @@
+// The directories of other tools, read as they are: which files make a migration, and their text in our words. Every line stays where it is.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/migrate/file.h"
+
+namespace ysdb::migrate {
+
+enum class Layout {
+    own,              // and dbmate's: the same section lines
+    goose,            // N_name.sql with -- +goose Up
+    golang_migrate,   // N_name.up.sql, N_name.down.sql
+    flyway,           // V1.2__name.sql, U1.2__name.sql, R__name.sql
+    sqitch,           // sqitch.plan, deploy/, revert/, verify/
+};
+std::string_view layout_name(Layout layout);
+
+// One migration of a directory; paths below it, empty where there is none.
+struct LaidOut {
+    Layout layout = Layout::own;
+    std::string version;
+    std::string name;
+    std::string up, down, verify;
+};
+
+struct LaidOutText {
+    Source source;
+    Manner manner;
+};
+
+// `names`: what the directory holds. Files of none of the layouts are no migrations. Throws Error(refused) for a plan that cannot be followed
+// and for a way back without a way there.
+std::vector<LaidOut> lay_out(const MigrationDirectory& directory, const std::vector<std::string>& names);
+// Throws Error(config) when a file cannot be read, Error(refused) for what only the other tool can do (environment variables).
+LaidOutText read_laid_out(const MigrationDirectory& directory, const LaidOut& file);
+
+// Goose's section lines in our words; the same number of lines. Sets manner.transaction.
+std::string from_goose(const Source& source, Manner& manner);
+bool is_goose(std::string_view text);
+// "V1_2__add_users.sql" -> kind 'V', "1.2", "add_users"; R has no version. nullopt when it is no such name.
+struct FlywayName {
+    char kind = 'V';
+    std::string version, name;
+};
+std::optional<FlywayName> flyway_name(const std::string& file_name);
+// A change of sqitch.plan, in its order, and the file it is in ("users@v1" for one that was reworked after the tag @v1).
+struct PlannedChange {
+    std::string name, file;
+};
+std::vector<PlannedChange> read_plan(const Source& plan);
+// What sqitch.plan says of itself: "%project=shop".
+std::string plan_project(const Source& plan);
+
+}  // namespace ysdb::migrate

@@ -1,0 +1,178 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/base/file.h"
+#include "core/base/text.h"
+#include "core/migrate/adopt.h"
+
+namespace ysdb::migrate {
+
+namespace {
+
+using Params = std::vector<std::optional<std::string>>;
+
+std::uint32_t crc32(std::string_view bytes, std::uint32_t before = 0) {
+    std::uint32_t sum = ~before;
+    for (const char c : bytes) {
+        sum ^= static_cast<unsigned char>(c);
+        for (int bit = 0; bit < 8; ++bit) sum = (sum >> 1) ^ ((sum & 1) != 0 ? 0xedb88320u : 0u);
+    }
+    return ~sum;
+}
+
+class Reader {
+public:
+    Reader(Workspace& work, const std::vector<LaidOut>& files) : work_(work), files_(files), clickhouse_(work.store->dialect() == Dialect::clickhouse) {}
+
+    bool there(const std::string& table) {
+        const Params params{table};
+        return ask(clickhouse_ ? "SELECT count() > 0 FROM system.tables WHERE database = currentDatabase() AND name = {p1:String}" : "SELECT to_regclass($1) IS NOT NULL", params).row(0).truth(0);
+    }
+    SqlResult ask(const std::string& sql, const Params& params = {}) { return work_.session->query(sql, params, work_.context.deadline()); }
+
+    void take(TheirHistory& history, const std::string& version, const std::string& when) {
+        for (const LaidOut& file : files_) {
+            if (is_repeatable(version) || is_repeatable(file.version) ? file.version == version : same_version(file.version, version)) {
+                history.applied.emplace(file.version, when);
+                return;
+            }
+        }
+        history.without_file.push_back(version);
+    }
+
+    TheirHistory dbmate() {
+        TheirHistory history{"dbmate", "schema_migrations", {}, {}, {}};
+        const SqlResult rows = ask(clickhouse_ ? "SELECT version FROM schema_migrations FINAL WHERE applied" : "SELECT version::text FROM schema_migrations");
+        for (std::size_t i = 0; i < rows.rows(); ++i) take(history, rows.row(i).text(0), "");
+        return history;
+    }
+
+    TheirHistory golang_migrate() {
+        TheirHistory history{"golang-migrate", "schema_migrations", {}, {}, {}};
+        const SqlResult rows = ask(clickhouse_ ? "SELECT toString(version), dirty FROM schema_migrations ORDER BY sequence DESC LIMIT 1" : "SELECT version::text, dirty FROM schema_migrations");
+        if (rows.rows() == 0 || rows.row(0).text(0) == "-1") return history;
+        const std::string version = rows.row(0).text(0);
+        if (rows.row(0).truth(1)) {
+            throw Error(Code::refused, "golang-migrate says that version " + version + " is dirty: it failed in the middle", "look what it did, then tell golang-migrate: migrate force VERSION");
+        }
+        if (std::none_of(files_.begin(), files_.end(), [&](const LaidOut& file) { return same_version(file.version, version); })) {
+            throw Error(Code::refused, "golang-migrate is at version " + version + ", of which there is no file", "bring the file back: what is behind it is not known otherwise");
+        }
+        for (const LaidOut& file : files_) {
+            if (!version_less(version, file.version)) history.applied.emplace(file.version, "");
+        }
+        return history;
+    }
+
+    TheirHistory goose() {
+        TheirHistory history{"goose", "goose_db_version", {}, {}, {}};
+        const SqlResult rows = ask(clickhouse_ ? "SELECT toString(version_id), argMax(is_applied, tstamp), toString(max(tstamp)) FROM goose_db_version WHERE version_id > 0 GROUP BY version_id ORDER BY version_id"
+                                               : "SELECT DISTINCT ON (version_id) version_id::text, is_applied, tstamp::timestamptz::text FROM goose_db_version WHERE version_id > 0 ORDER BY version_id, id DESC");
+        for (std::size_t i = 0; i < rows.rows(); ++i) {
+            if (rows.row(i).truth(1)) take(history, rows.row(i).text(0), rows.row(i).text_or(2, ""));
+        }
+        return history;
+    }
+
+    TheirHistory flyway() {
+        TheirHistory history{"Flyway", "flyway_schema_history", {}, {}, {}};
+        const SqlResult rows = ask("SELECT version, description, type, checksum, installed_on::timestamptz::text, success FROM flyway_schema_history WHERE version IS DISTINCT FROM '0' OR type <> 'SCHEMA' ORDER BY installed_rank");
+        std::map<std::string, std::string> by_version;
+        for (std::size_t i = 0; i < rows.rows(); ++i) {
+            const SqlRow row = rows.row(i);
+            const std::string version = row.null(0) ? "R__" + row.text_or(1, "") : row.text(0), type = row.text(2);
+            if (!row.truth(5)) throw Error(Code::refused, "Flyway says that " + version + " failed", "look what it did, then: flyway repair");
+            if (type == "SCHEMA") continue;
+            if (type.starts_with("UNDO") || type == "DELETE") {
+                by_version.erase(version);
+                continue;
+            }
+            if (type == "BASELINE") {
+                for (const LaidOut& file : files_) {
+                    if (!is_repeatable(file.version) && !version_less(version, file.version)) history.applied.emplace(file.version, row.text(4));
+                }
+                continue;
+            }
+            if (row.null(0)) {
+                take_repeatable(history, row);
+                continue;
+            }
+            by_version[version] = row.text(4);
+            check(history, version, row);
+        }
+        for (const auto& [version, when] : by_version) take(history, version, when);
+        return history;
+    }
+
+    TheirHistory sqitch() {
+        TheirHistory history{"sqitch", "sqitch.changes", {}, {}, {}};
+        const MigrationDirectory directory = directory_of(work_.context);
+        const std::string project = plan_project({directory.shown, read_file(directory.path / "sqitch.plan")});
+        const SqlResult rows = ask("SELECT change, committed_at::text FROM sqitch.changes WHERE project = $1 ORDER BY committed_at, change_id", Params{project});
+        for (std::size_t i = 0; i < rows.rows(); ++i) {
+            // A reworked change is in the plan twice: the first that is not yet taken.
+            const auto file = std::find_if(files_.begin(), files_.end(), [&](const LaidOut& each) { return each.name == rows.row(i).text(0) && !history.applied.contains(each.version); });
+            if (file == files_.end()) throw Error(Code::refused, "sqitch deployed change '" + rows.row(i).text(0) + "', which is not in its plan", "bring the plan back to what was deployed");
+            history.applied.emplace(file->version, rows.row(i).text(1));
+        }
+        return history;
+    }
+
+private:
+    // Flyway writes the description for the name: "add_users" is "add users".
+    void take_repeatable(TheirHistory& history, const SqlRow& row) {
+        for (const LaidOut& file : files_) {
+            std::string words = file.name;
+            std::replace(words.begin(), words.end(), '_', ' ');
+            if (!is_repeatable(file.version) || words != row.text_or(1, "")) continue;
+            history.applied.erase(file.version);
+            if (row.null(3) || row.integer(3) == flyway_checksum(read_file(directory_of(work_.context).path / file.up))) history.applied.emplace(file.version, row.text(4));
+        }
+    }
+
+    void check(TheirHistory& history, const std::string& version, const SqlRow& row) {
+        if (row.null(3)) return;
+        for (const LaidOut& file : files_) {
+            if (is_repeatable(file.version) || !same_version(file.version, version) || row.integer(3) == flyway_checksum(read_file(directory_of(work_.context).path / file.up))) continue;
+            history.warnings.push_back(file.up + " was edited after Flyway applied it; what it says now counts as applied");
+        }
+    }
+
+    Workspace& work_;
+    const std::vector<LaidOut>& files_;
+    bool clickhouse_;
+};
+
+}  // namespace
+
+std::uint32_t golang_migrate_lock(const std::string& schema, const std::string& table, const std::string& database) {
+    return crc32(schema + '\0' + table + '\0' + database) * 1486364155u;
+}
+
+std::int32_t flyway_checksum(std::string_view text) {
+    if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
+    std::uint32_t sum = 0;
+    while (!text.empty()) {
+        const auto end = std::min(text.find_first_of("\r\n"), text.size());
+        sum = crc32(text.substr(0, end), sum);
+        text.remove_prefix(end);
+        if (text.starts_with("\r\n")) text.remove_prefix(2);
+        else if (!text.empty()) text.remove_prefix(1);
+    }
+    return static_cast<std::int32_t>(sum);
+}
+
+std::optional<TheirHistory> read_their_history(Workspace& work) {
+    const std::vector<LaidOut> files = laid_out_files(work.context);
+    Reader reader(work, files);
+    const auto any = [&](Layout layout) { return std::any_of(files.begin(), files.end(), [&](const LaidOut& file) { return file.layout == layout; }); };
+    const bool postgres = work.store->dialect() == Dialect::postgres;
+    if (any(Layout::sqitch)) return postgres && reader.there("sqitch.changes") ? std::optional(reader.sqitch()) : std::nullopt;
+    if (any(Layout::flyway)) return postgres && reader.there("flyway_schema_history") ? std::optional(reader.flyway()) : std::nullopt;
+    if (any(Layout::golang_migrate)) return reader.there("schema_migrations") ? std::optional(reader.golang_migrate()) : std::nullopt;
+    if (any(Layout::goose)) return reader.there("goose_db_version") ? std::optional(reader.goose()) : std::nullopt;
+    return reader.there("schema_migrations") ? std::optional(reader.dbmate()) : std::nullopt;
+}
+
+}  // namespace ysdb::migrate

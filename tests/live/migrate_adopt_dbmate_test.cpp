@@ -1,0 +1,54 @@
+// Beside the real tool: npm install --ignore-scripts dbmate, and its @dbmate/linux-x64/bin on PATH.
+// needs: main analytics
+// programs: dbmate
+#include <doctest/doctest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "core/base/process.h"
+#include "tests/live/migrate_project.h"
+
+using namespace ysdb;
+using namespace ysdb::test;
+using Json = nlohmann::json;
+
+namespace {
+
+std::string states(const MigrateProject& project) {
+    std::string text;
+    const CommandResult result = project.ysdb({"status", "--output", "json"});
+    CAPTURE(result.err);
+    REQUIRE(result.exit_code == 0);
+    const Json status = Json::parse(result.out);
+    for (const Json& migration : status.at("migrations")) {
+        text += (text.empty() ? "" : " ") + migration.at("version").get<std::string>() + ":" + migration.at("state").get<std::string>();
+    }
+    return text;
+}
+
+// The URL as dbmate takes it.
+std::string plain_url(const MigrateProject& project) {
+    const std::string config = read_file(project.directory() / "ysdb.toml");
+    const auto begin = config.find("postgres://");
+    return config.substr(begin, config.find('"', begin) - begin) + "?sslmode=disable";
+}
+
+}  // namespace
+
+TEST_CASE("the real dbmate applies, ysdb adopts and goes on, and the schema shows both") {
+    MigrateProject project;
+    project.file("20260101000001_a.sql", "-- migrate:up\nCREATE TABLE a (id int);\n\n-- migrate:down\nDROP TABLE a;\n");
+    project.file("20260101000002_b.sql", "-- migrate:up transaction:false\nCREATE INDEX CONCURRENTLY a_id ON a (id);\n\n-- migrate:down\nDROP INDEX a_id;\n");
+    const CommandResult applied = run_command({{"dbmate", "--url", plain_url(project), "--migrations-dir", (project.directory() / "migrations").string(), "--no-dump-schema", "up"}}, Deadline::after(Millis(60'000)));
+    CAPTURE(applied.err);
+    REQUIRE(applied.exit_code == 0);
+    project.file("20260101000003_c.sql", "-- migrate:up\nCREATE TABLE c (id int);\n\n-- migrate:down\nDROP TABLE c;\n");
+    CHECK(project.ysdb({"up"}).exit_code == 7);
+    const CommandResult done = project.ysdb({"adopt", "--yes"});
+    CAPTURE(done.err);
+    REQUIRE(done.exit_code == 0);
+    CHECK(states(project) == "20260101000001:applied 20260101000002:applied 20260101000003:pending");
+    CHECK(project.ysdb({"up"}).exit_code == 0);
+    CHECK(project.pg("SELECT to_regclass('c') IS NOT NULL") == "t");
+    CHECK(project.ysdb({"verify"}).exit_code == 0);
+}

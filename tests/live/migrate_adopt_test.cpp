@@ -1,0 +1,153 @@
+// needs: main analytics
+#include <doctest/doctest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/live/migrate_project.h"
+
+using namespace ysdb;
+using namespace ysdb::test;
+using Json = nlohmann::json;
+
+namespace {
+
+bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+std::string states(const MigrateProject& project) {
+    std::string text;
+    const CommandResult result = project.ysdb({"status", "--output", "json"});
+    CAPTURE(result.err);
+    REQUIRE(result.exit_code == 0);
+    const Json status = Json::parse(result.out);
+    for (const Json& migration : status.at("migrations")) {
+        text += (text.empty() ? "" : " ") + migration.at("version").get<std::string>() + ":" + migration.at("state").get<std::string>();
+    }
+    return text;
+}
+
+CommandResult adopt(const MigrateProject& project, std::vector<std::string> more = {}) {
+    more.insert(more.begin(), {"adopt", "--yes"});
+    return project.ysdb(more);
+}
+
+// The URL of the project's database.
+std::string plain_url(const MigrateProject& project) {
+    const std::string config = read_file(project.directory() / "ysdb.toml");
+    const auto begin = config.find("postgres://");
+    return config.substr(begin, config.find('"', begin) - begin);
+}
+
+}  // namespace
+
+TEST_CASE("goose: what it applied is taken over and nothing run; up goes on in its layout, and its lock is respected") {
+    MigrateProject project;
+    project.file("00001_a.sql", "-- +goose Up\nCREATE TABLE a (id int);\n-- +goose Down\nDROP TABLE a;\n");
+    project.file("00002_b.sql", "-- +goose Up\nCREATE TABLE b (id int);\n");
+    project.pg("CREATE TABLE a (id int)");
+    project.pg("CREATE TABLE goose_db_version (id serial PRIMARY KEY, version_id bigint NOT NULL, is_applied boolean NOT NULL, tstamp timestamp DEFAULT now())");
+    project.pg("INSERT INTO goose_db_version (version_id, is_applied, tstamp) VALUES (0, true, now()), (1, true, '2026-01-02 03:04:05'), (2, true, now()), (2, false, now())");
+
+    const CommandResult early = project.ysdb({"up"});
+    CHECK(early.exit_code == 7);
+    CHECK(has(early.err, "goose has applied it"));
+    CHECK(has(early.err, "ysdb migrate adopt"));
+
+    const CommandResult shown = project.ysdb({"adopt", "--dry-run"});
+    CAPTURE(shown.err);
+    CHECK(shown.exit_code == 0);
+    CHECK(states(project) == "00001:pending 00002:pending");
+    CHECK(project.ysdb({"adopt"}).exit_code == 7);  // nobody to ask
+
+    StoreConfig here = store_config("main");
+    here.url = plain_url(project);
+    const auto session = open_store(here)->sql()->open_session("goose", Deadline::after(Millis(20'000)));
+    session->query("SELECT pg_advisory_lock(4097083626)", Deadline::after(Millis(20'000)));
+    const CommandResult locked = adopt(project, {"--lock-wait", "300ms"});
+    CHECK(locked.exit_code == 6);
+    CHECK(has(locked.err, "a run of goose holds its lock"));
+    session->query("SELECT pg_advisory_unlock(4097083626)", Deadline::after(Millis(20'000)));
+
+    const CommandResult done = adopt(project);
+    CAPTURE(done.err);
+    REQUIRE(done.exit_code == 0);
+    CHECK(states(project) == "00001:applied 00002:pending");
+    CHECK(has(project.pg("SELECT applied_at FROM ysdb.migrations"), "2026-01-02"));
+    CHECK(has(project.pg("SELECT tool FROM ysdb.migrations"), "adopted from goose"));
+    CHECK(project.ysdb({"up"}).exit_code == 0);
+    CHECK(project.pg("SELECT to_regclass('b') IS NOT NULL") == "t");
+    CHECK(adopt(project).exit_code == 0);  // once more changes nothing
+    CHECK(project.pg("SELECT count(*) FROM ysdb.migrations") == "2");
+}
+
+TEST_CASE("golang-migrate: all up to its version; dirty is refused; --convert keeps checksums and moves the originals aside") {
+    MigrateProject project;
+    project.file("1_a.up.sql", "-- why\nBEGIN;\nCREATE TABLE a (id int);\nCOMMIT;\n");
+    project.file("1_a.down.sql", "DROP TABLE a;\n");
+    project.file("2_b.up.sql", "CREATE TABLE b (id int);");
+    project.file("3_c.up.sql", "CREATE TABLE c (id int);");
+    project.pg("CREATE TABLE schema_migrations (version bigint PRIMARY KEY, dirty boolean NOT NULL)");
+    project.pg("INSERT INTO schema_migrations VALUES (2, true)");
+    const CommandResult dirty = adopt(project);
+    CHECK(dirty.exit_code == 7);
+    CHECK(has(dirty.err, "version 2 is dirty"));
+    project.pg("UPDATE schema_migrations SET dirty = false");
+    const CommandResult done = adopt(project, {"--convert"});
+    CAPTURE(done.err);
+    REQUIRE(done.exit_code == 0);
+    CHECK(states(project) == "1:applied 2:applied 3:pending");
+    CHECK(read_file(project.directory() / "migrations/1_a.sql") == "-- migrate:up\n-- why\n\nCREATE TABLE a (id int);\n\n\n-- migrate:down\nDROP TABLE a;\n");
+    CHECK(!std::filesystem::exists(project.directory() / "migrations/1_a.up.sql"));
+    CHECK(std::filesystem::exists(project.directory() / "migrations/adopted/1_a.up.sql"));
+    CHECK(project.ysdb({"up"}).exit_code == 0);
+    CHECK(project.pg("SELECT to_regclass('c') IS NOT NULL") == "t");
+}
+
+TEST_CASE("Flyway: dotted versions, baselines and repeatables; an edited repeatable is applied again") {
+    MigrateProject project;
+    project.file("V1__a.sql", "CREATE TABLE a (id int);");
+    project.file("V1.1__b.sql", "CREATE TABLE b (id int);");
+    project.file("V2__c.sql", "CREATE TABLE c (id int);");
+    project.file("R__view.sql", "CREATE OR REPLACE VIEW v AS SELECT 1 AS x;");
+    project.pg("CREATE TABLE flyway_schema_history (installed_rank int PRIMARY KEY, version varchar(50), description varchar(200), type varchar(20), script text, checksum int, installed_by text, installed_on timestamp DEFAULT now(), execution_time int, success boolean)");
+    project.pg("INSERT INTO flyway_schema_history VALUES (1, '1', '<< Baseline >>', 'BASELINE', 'x', NULL, 'me', now(), 0, true), (2, '1.1', 'b', 'SQL', 'V1.1__b.sql', 5, 'me', now(), 1, true)");
+    const CommandResult done = adopt(project);
+    CAPTURE(done.err);
+    REQUIRE(done.exit_code == 0);
+    CHECK(has(done.err, "V1.1__b.sql was edited after Flyway applied it"));
+    CHECK(states(project) == "1:applied 1.1:applied 2:pending R__view:pending");
+    CHECK(project.ysdb({"up"}).exit_code == 0);
+    CHECK(project.pg("SELECT x FROM v") == "1");
+    project.file("R__view.sql", "CREATE OR REPLACE VIEW v AS SELECT 2 AS x;");
+    project.file("V3__d.sql", "CREATE TABLE d (id int);");
+    CHECK(states(project) == "1:applied 1.1:applied 2:applied 3:pending R__view:pending");
+    const CommandResult again = project.ysdb({"up"});
+    CAPTURE(again.err);
+    CHECK(again.exit_code == 0);
+    CHECK(project.pg("SELECT x FROM v") == "2");
+    CHECK(states(project) == "1:applied 1.1:applied 2:applied 3:applied R__view:applied");
+}
+
+TEST_CASE("sqitch: changes by name, in the order of the plan") {
+    MigrateProject project;
+    std::filesystem::create_directories(project.directory() / "migrations/deploy");
+    project.file("sqitch.plan", "%project=shop\n\nusers 2026-01-01T00:00:00Z A <a@b>\norders 2026-01-02T00:00:00Z A <a@b>\n");
+    project.file("deploy/users.sql", "BEGIN; CREATE TABLE users (id int); COMMIT;");
+    project.file("deploy/orders.sql", "BEGIN; CREATE TABLE orders (id int); COMMIT;");
+    project.pg("CREATE SCHEMA sqitch");
+    project.pg("CREATE TABLE sqitch.changes (change_id text PRIMARY KEY, change text, project text, committed_at timestamptz)");
+    project.pg("INSERT INTO sqitch.changes VALUES ('x', 'users', 'shop', now()), ('y', 'orders', 'another', now())");
+    const CommandResult done = adopt(project);
+    CAPTURE(done.err);
+    REQUIRE(done.exit_code == 0);
+    CHECK(states(project) == "0001:applied 0002:pending");
+    CHECK(project.ysdb({"up"}).exit_code == 0);
+    CHECK(project.pg("SELECT to_regclass('orders') IS NOT NULL") == "t");
+}
+
+TEST_CASE("a project without another tool's history is told so") {
+    MigrateProject project;
+    project.file("1_a.sql", "CREATE TABLE a (id int);");
+    const CommandResult result = adopt(project);
+    CHECK(result.exit_code == 7);
+    CHECK(has(result.err, "a new project needs none: ysdb migrate up"));
+}

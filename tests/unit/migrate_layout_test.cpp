@@ -1,0 +1,166 @@
+#include <doctest/doctest.h>
+
+#include <filesystem>
+
+#include "core/base/file.h"
+#include "core/migrate/adopt.h"
+#include "core/migrate/layout.h"
+#include "tests/temp_dir.h"
+
+using namespace ysdb;
+using namespace ysdb::migrate;
+using namespace ysdb::test;
+
+namespace {
+
+// A directory of migrations, read for PostgreSQL.
+class Directory {
+public:
+    void file(const std::string& name, const std::string& text) const {
+        std::filesystem::create_directories((place_.path() / name).parent_path());
+        write_file_atomically(place_.path() / name, text);
+    }
+    std::vector<Migration> read() const {
+        return read_migrations({place_.path(), "migrations"}, "main", [](const std::string&) { return Dialect::postgres; });
+    }
+    // "1_users: CREATE TABLE a | CREATE TABLE b; down: DROP TABLE a"
+    std::string show() const {
+        std::string text;
+        for (const Migration& migration : read()) {
+            text += migration.title() + (migration.transaction ? "" : " (no transaction)") + ":" + statements(migration, migration.up);
+            if (!migration.down.empty()) text += "; down:" + statements(migration, migration.down);
+            if (!migration.verify.empty()) text += "; verify:" + statements(migration, migration.verify);
+            text += "\n";
+        }
+        return text;
+    }
+    std::string refusal() const {
+        try {
+            read();
+        } catch (const Error& error) {
+            CHECK(error.code() == Code::refused);
+            return error.message();
+        }
+        return "";
+    }
+
+private:
+    static std::string statements(const Migration& migration, const std::vector<Statement>& section) {
+        std::string text;
+        for (const Statement& statement : section) text += (text.empty() ? " " : " | ") + std::string(statement.text(migration.source));
+        return text;
+    }
+    TempDir place_;
+};
+
+std::string order(std::vector<std::string> versions) {
+    std::sort(versions.begin(), versions.end(), [](const std::string& a, const std::string& b) { return version_less(a, b); });
+    std::string text;
+    for (const std::string& version : versions) text += version + " ";
+    return text;
+}
+
+}  // namespace
+
+TEST_CASE("versions with dots are compared number by number, and what is repeatable comes last") {
+    CHECK(order({"1.10", "2", "1.9", "R__b", "1", "R__a", "10", "1.9.1"}) == "1 1.9 1.9.1 1.10 2 10 R__a R__b ");
+    CHECK(same_version("1", "1.0"));
+    CHECK(same_version("001.02", "1.2"));
+    CHECK(!same_version("1.2", "12"));
+    CHECK(!same_version("R__a", "1"));
+    CHECK(split_file_name("1.2_more.sql") == std::pair<std::string, std::string>("1.2", "more"));
+    CHECK(!split_file_name("1._more.sql"));
+}
+
+TEST_CASE("dbmate's files are ours") {
+    const Directory directory;
+    directory.file("20260101000000_a.sql", "-- migrate:up transaction:false\nCREATE INDEX CONCURRENTLY i ON a (b);\n\n-- migrate:down\nDROP INDEX i;\n");
+    CHECK(directory.show() == "20260101000000_a (no transaction): CREATE INDEX CONCURRENTLY i ON a (b); down: DROP INDEX i\n");
+}
+
+TEST_CASE("goose's sections and annotations are read as they are, line for line") {
+    const Directory directory;
+    directory.file("00001_a.sql", "-- +goose Up\n-- +goose StatementBegin\nCREATE FUNCTION f() RETURNS int AS $$ BEGIN; RETURN 1; END $$ LANGUAGE plpgsql;\n-- +goose StatementEnd\nSELECT 1;\n-- +goose Down\nDROP FUNCTION f();\n");
+    directory.file("00002_b.sql", "-- +goose NO TRANSACTION\n-- +goose up\nVACUUM a;\n");
+    CHECK(directory.show() ==
+          "00001_a: CREATE FUNCTION f() RETURNS int AS $$ BEGIN; RETURN 1; END $$ LANGUAGE plpgsql | SELECT 1; down: DROP FUNCTION f()\n"
+          "00002_b (no transaction): VACUUM a\n");
+    const Migration first = directory.read().front();
+    CHECK(first.source.where(first.up[1].begin) == "migrations/00001_a.sql:5:1");
+}
+
+TEST_CASE("what only goose can do is refused with its place") {
+    const Directory unknown, environment, open;
+    unknown.file("1_a.sql", "-- +goose Up\n-- +goose Sideways\nSELECT 1;\n");
+    CHECK(unknown.refusal() == "migrations/1_a.sql:2:1: unknown annotation of goose: 'sideways'");
+    environment.file("1_a.sql", "-- +goose Up\n-- +goose ENVSUB ON\nSELECT '${HOME}';\n");
+    CHECK(environment.refusal() == "migrations/1_a.sql:2:1: goose fills in environment variables here");
+    open.file("1_a.sql", "-- +goose Up\n-- +goose StatementEnd\nSELECT 1;\n");
+    CHECK(open.refusal() == "migrations/1_a.sql:2:1: StatementEnd without StatementBegin");
+}
+
+TEST_CASE("golang-migrate's pairs are one migration; BEGIN and COMMIT around a file are left out") {
+    const Directory directory;
+    directory.file("000001_a.up.sql", "BEGIN;\nCREATE TABLE a (id int);\nCREATE TABLE b (id int);\nCOMMIT;\n");
+    directory.file("000001_a.down.sql", "DROP TABLE b; DROP TABLE a;\n");
+    directory.file("000002_b.up.sql", "CREATE INDEX CONCURRENTLY i ON a (id);");
+    CHECK(directory.show() == "000001_a: CREATE TABLE a (id int) | CREATE TABLE b (id int); down: DROP TABLE b | DROP TABLE a\n"
+                              "000002_b (no transaction): CREATE INDEX CONCURRENTLY i ON a (id)\n");
+    const Migration first = directory.read().front();
+    CHECK(first.source.where(first.up[0].begin) == "migrations/000001_a.up.sql:2:1");
+    const Directory half;
+    half.file("1_a.down.sql", "DROP TABLE a;");
+    CHECK(half.refusal() == "migrations/1_a.down.sql: a way back without 1_a.up.sql");
+}
+
+TEST_CASE("Flyway's versions have dots, U files are the way back, R files come last") {
+    const Directory directory;
+    directory.file("V1__create_users.sql", "CREATE TABLE users (id int);");
+    directory.file("V1.10__late.sql", "SELECT 10;");
+    directory.file("V1_9__early.sql", "SELECT 9;");
+    directory.file("U1__create_users.sql", "DROP TABLE users;");
+    directory.file("R__views.sql", "CREATE OR REPLACE VIEW v AS SELECT 1;");
+    directory.file("Vx__no.sql", "SELECT 0;");
+    directory.file("V2_no.sql", "SELECT 0;");
+    CHECK(directory.show() == "1_create_users: CREATE TABLE users (id int); down: DROP TABLE users\n1.9_early: SELECT 9\n1.10_late: SELECT 10\nR__views: CREATE OR REPLACE VIEW v AS SELECT 1\n");
+    directory.file("V3__variable.sql", "SELECT '${name}';");
+    CHECK(directory.read()[3].variables);  // both tools fill them in
+    const Directory goose;
+    goose.file("1_a.sql", "-- +goose Up\nSELECT '${name}';\n");
+    CHECK(!goose.read()[0].variables);
+}
+
+TEST_CASE("sqitch's plan gives the order; a reworked change is read from its tagged file") {
+    const Directory directory;
+    directory.file("sqitch.plan", "%syntax-version=1.0.0\n%project=shop\n\nusers 2026-01-01T00:00:00Z A <a@b> # first\norders [users] 2026-01-02T00:00:00Z A <a@b> # second\n@v1 2026-01-03T00:00:00Z A <a@b> # tag\n"
+                                  "users [users@v1] 2026-01-04T00:00:00Z A <a@b> # again\n");
+    directory.file("deploy/users@v1.sql", "-- Deploy shop:users\nBEGIN;\nCREATE TABLE users (id int);\nCOMMIT;\n");
+    directory.file("deploy/orders.sql", "BEGIN; CREATE TABLE orders (id int); COMMIT;");
+    directory.file("deploy/users.sql", "BEGIN; ALTER TABLE users ADD x int; COMMIT;");
+    directory.file("revert/users.sql", "BEGIN; ALTER TABLE users DROP x; COMMIT;");
+    directory.file("verify/users.sql", "BEGIN; SELECT x FROM users WHERE false; ROLLBACK;");
+    directory.file("9_not_in_the_plan.sql", "SELECT 1;");
+    CHECK(directory.show() == "0001_users: CREATE TABLE users (id int)\n0002_orders: CREATE TABLE orders (id int)\n"
+                              "0003_users: ALTER TABLE users ADD x int; down: ALTER TABLE users DROP x; verify: SELECT x FROM users WHERE false\n");
+    CHECK(plan_project({"p", "%project=shop\n"}) == "shop");
+    const Directory twice;
+    twice.file("sqitch.plan", "a 2026 A <a@b>\na 2026 A <a@b>\n");
+    CHECK(twice.refusal() == "migrations/sqitch.plan:2:1: change 'a' is there twice with no tag between");
+}
+
+TEST_CASE("BEGIN and COMMIT in our own files are still refused, and so are those inside another tool's") {
+    const Directory own;
+    own.file("1_a.sql", "BEGIN; SELECT 1; COMMIT;");
+    CHECK(own.show() == "1_a: BEGIN | SELECT 1 | COMMIT\n");  // the planner refuses it
+    const Directory inside;
+    inside.file("1_a.up.sql", "SELECT 1; BEGIN; SELECT 2; COMMIT;");
+    CHECK(inside.show() == "1_a: SELECT 1 | BEGIN | SELECT 2 | COMMIT\n");
+}
+
+TEST_CASE("the numbers of other tools are what they compute") {
+    CHECK(flyway_checksum("123456789") == static_cast<std::int32_t>(0xcbf43926u));
+    CHECK(flyway_checksum("1234\n56789\n") == static_cast<std::int32_t>(0xcbf43926u));
+    CHECK(flyway_checksum("\xef\xbb\xbf" "1234\r\n56789") == flyway_checksum("1234\n56789"));
+    CHECK(golang_migrate_lock("public", "schema_migrations", "postgres") == 143310882u);  // by another implementation of CRC-32
+    CHECK(golang_migrate_lock("public", "schema_migrations", "postgres") != golang_migrate_lock("public", "schema_migrations", "other"));
+}
