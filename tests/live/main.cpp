@@ -20,7 +20,7 @@ namespace {
 // Why `name` cannot be had, or "".
 std::string missing(const std::string& tag, const std::string& name) {
     if (tag == "--needs") return ysdb::test::missing_store(name);
-    if (tag == "--programs") return ysdb::find_program(name) ? "" : "not on PATH";
+    if (tag == "--programs") return ysdb::find_program(name, {"/usr/sbin"}) ? "" : "not on PATH";
     return ysdb::lab::find_fetched(name, ysdb::default_cache_dir()) ? "" : "try: ysdb lab fetch " + name;
 }
 

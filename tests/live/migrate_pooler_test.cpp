@@ -37,7 +37,7 @@ public:
                                         login.substr(0, login.find(':')) + " password=" + login.substr(login.find(':') + 1) +
                                         "\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = " + std::to_string(port_) + "\nunix_socket_dir =\nauth_type = any\npool_mode = transaction\ndefault_pool_size = 8\n");
         SpawnOptions options;
-        options.argv = {"pgbouncer", file.string()};
+        options.argv = {find_program("pgbouncer", {"/usr/sbin"}).value(), file.string()};
         options.output_file = (directory_.path() / "log").string();
         if (geteuid() == 0) {  // it does not run as root
             options.uid = 65534;
