@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <random>
+#include <stdexcept>
 #include <thread>
 
 #include "core/base/file.h"
@@ -16,7 +17,10 @@ namespace {
 
 const char* stores_file() { return std::getenv("YSDB_TEST_STORES"); }
 
-nlohmann::json stores() { return nlohmann::json::parse(read_file(stores_file())).at("stores"); }
+nlohmann::json stores() {
+    if (stores_file() == nullptr) throw std::runtime_error("YSDB_TEST_STORES is not set: ctest does, or name a file with what `ysdb lab env --output json` prints");
+    return nlohmann::json::parse(read_file(stores_file())).at("stores");
+}
 
 // The same URL with another last path segment.
 std::string with_database(const std::string& url, const std::string& database) {
@@ -32,7 +36,6 @@ void run_sql(const StoreConfig& config, const std::string& sql) {
 }  // namespace
 
 std::string missing_store(const std::string& name) {
-    if (stores_file() == nullptr) return "YSDB_TEST_STORES is not set";
     try {
         return stores().contains(name) ? "" : std::string("not among the servers of the fixture lab (") + stores_file() + ")";
     } catch (const std::exception& error) {
