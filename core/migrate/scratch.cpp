@@ -199,7 +199,7 @@ void Scratch::remove_leftovers_of(const Place& place) const {
     const std::vector<std::optional<std::string>> params{prefix};
     const SqlResult found = sql.query(postgres ? "SELECT datname FROM pg_database WHERE starts_with(datname, $1)" : "SELECT name FROM system.databases WHERE startsWith(name, {p1:String})", params, context_.deadline());
     for (std::size_t i = 0; i < found.rows(); ++i) {
-        const std::string& name = found.row(i).text(0);
+        const std::string name = found.row(i).text(0);
         const auto process = read_mark(std::string_view(name).substr(prefix.size()), '_');
         if (process && !alive(*process)) sql.query("DROP DATABASE IF EXISTS " + sql.quote_identifier(name) + (postgres ? " WITH (FORCE)" : " SYNC"), context_.deadline());
     }
