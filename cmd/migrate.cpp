@@ -7,10 +7,6 @@ namespace ysdb {
 
 namespace {
 
-constexpr const char* lock_wait_help = "how long to wait for another run";
-
-FlagSpec lock_wait_flag() { return {"--lock-wait", "DURATION", lock_wait_help, "1m"}; }
-
 FlagSpec env_flag() { return {"--env", "NAME", "where this is: files with env:NAME run only there", "environment of [migrate]"}; }
 
 std::vector<FlagSpec> choice_flags() {
@@ -46,7 +42,7 @@ CommandSpec up_verb() {
         "One run at a time: a second one waits, and says for whom. A file that was edited after it was applied is refused. A statement that "
         "finds no lock within --lock-timeout gives way to the readers and writers it would have blocked, and is tried again.";
     verb.flags = choice_flags();
-    verb.flags.push_back(lock_wait_flag());
+    verb.flags.push_back(migrate_lock_wait_flag());
     verb.flags.push_back({"--lock-timeout", "DURATION", "how long a PostgreSQL statement waits for a lock before it gives way; a file may say its own", "5s"});
     verb.examples = {{"ysdb migrate up", "apply everything that is pending"},
                      {"ysdb migrate up --dry-run", "see which statements, where, and which locks they take"},
@@ -121,7 +117,7 @@ CommandSpec repair_verb() {
     verb.flags = {{"--step", "N", "its statement, counted from 1"},
                   {"--applied", "", "it took effect: go on behind it"},
                   {"--again", "", "it did not, or was cleaned up: run it again"},
-                  lock_wait_flag()};
+                  migrate_lock_wait_flag()};
     verb.examples = {{"ysdb migrate repair 0012 --step 2 --applied", "statement 2 of 0012 is done"}};
     verb.changes = true;
     verb.run = [](const Invocation& line, Context& context, Operator&) {
@@ -139,7 +135,7 @@ CommandSpec baseline_verb() {
     verb.summary = "take migrations for applied without running them";
     verb.description = "For a database that had its schema before: everything pending up to this version is recorded as applied, and nothing is run.";
     verb.arguments = {{"V", "the last version that the database already holds"}};
-    verb.flags = {lock_wait_flag()};
+    verb.flags = {migrate_lock_wait_flag()};
     verb.examples = {{"ysdb migrate baseline 0042", "the database is at 0042"}};
     verb.changes = true;
     verb.run = [](const Invocation& line, Context& context, Operator&) { return migrate::baseline(context, line.arguments.at(0), *line.duration("--lock-wait")); };
@@ -147,6 +143,8 @@ CommandSpec baseline_verb() {
 }
 
 }  // namespace
+
+FlagSpec migrate_lock_wait_flag() { return {"--lock-wait", "DURATION", "how long to wait for another run", "1m"}; }
 
 CommandSpec migrate_command() {
     CommandSpec command;

@@ -7,8 +7,6 @@ namespace ysdb {
 
 namespace {
 
-constexpr const char* lock_wait_help = "how long to wait for another run";
-
 migrate::DownOptions down_options(const Invocation& line) {
     migrate::DownOptions options;
     if (const auto count = line.argument(0)) {
@@ -29,7 +27,7 @@ migrate::Confirm asking(Operator& person) {
 }
 
 std::vector<FlagSpec> lock_flags() {
-    return {{"--lock-wait", "DURATION", lock_wait_help, "1m"},
+    return {migrate_lock_wait_flag(),
             {"--lock-timeout", "DURATION", "how long a PostgreSQL statement waits for a lock before it gives way; a file may say its own", "5s"}};
 }
 

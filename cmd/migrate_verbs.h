@@ -1,4 +1,4 @@
-// The verbs of migrate that live in files of their own.
+// The verbs of migrate that live in files of their own, and a flag that most of them share.
 #pragma once
 
 #include "cmd/command.h"
@@ -10,5 +10,7 @@ CommandSpec migrate_redo_verb();
 CommandSpec migrate_dump_verb();
 CommandSpec migrate_drift_verb();
 CommandSpec migrate_adopt_verb();
+
+FlagSpec migrate_lock_wait_flag();
 
 }  // namespace ysdb

@@ -3,28 +3,14 @@
 // programs: dbmate
 #include <doctest/doctest.h>
 
-#include <nlohmann/json.hpp>
 
 #include "core/base/process.h"
 #include "tests/live/migrate_project.h"
 
 using namespace ysdb;
 using namespace ysdb::test;
-using Json = nlohmann::json;
 
 namespace {
-
-std::string states(const MigrateProject& project) {
-    std::string text;
-    const CommandResult result = project.ysdb({"status", "--output", "json"});
-    CAPTURE(result.err);
-    REQUIRE(result.exit_code == 0);
-    const Json status = Json::parse(result.out);
-    for (const Json& migration : status.at("migrations")) {
-        text += (text.empty() ? "" : " ") + migration.at("version").get<std::string>() + ":" + migration.at("state").get<std::string>();
-    }
-    return text;
-}
 
 // The URL as dbmate takes it.
 std::string plain_url(const MigrateProject& project) {

@@ -1,29 +1,15 @@
 // needs: main analytics
 #include <doctest/doctest.h>
 
-#include <nlohmann/json.hpp>
 
 #include "tests/live/migrate_project.h"
 
 using namespace ysdb;
 using namespace ysdb::test;
-using Json = nlohmann::json;
 
 namespace {
 
 bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
-std::string states(const MigrateProject& project) {
-    std::string text;
-    const CommandResult result = project.ysdb({"status", "--output", "json"});
-    CAPTURE(result.err);
-    REQUIRE(result.exit_code == 0);
-    const Json status = Json::parse(result.out);
-    for (const Json& migration : status.at("migrations")) {
-        text += (text.empty() ? "" : " ") + migration.at("version").get<std::string>() + ":" + migration.at("state").get<std::string>();
-    }
-    return text;
-}
 
 CommandResult adopt(const MigrateProject& project, std::vector<std::string> more = {}) {
     more.insert(more.begin(), {"adopt", "--yes"});

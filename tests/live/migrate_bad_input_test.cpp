@@ -19,15 +19,6 @@ bool has(const std::string& text, const std::string& part) { return text.find(pa
 
 Deadline soon() { return Deadline::after(Millis(20'000)); }
 
-std::string states(const MigrateProject& project) {
-    std::string text;
-    const Json status = Json::parse(project.ysdb({"status", "--output", "json"}).out);
-    for (const Json& migration : status.at("migrations")) {
-        text += (text.empty() ? "" : " ") + migration.at("version").get<std::string>() + ":" + migration.at("state").get<std::string>();
-    }
-    return text;
-}
-
 // Refused with 7 before anything is made, and the message holds `part`.
 void check_refused(const MigrateProject& project, const std::string& part) {
     const CommandResult result = project.ysdb({"up"});

@@ -16,15 +16,6 @@ constexpr int killed = 128 + 9;
 
 bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
-std::string states(const MigrateProject& project) {
-    std::string text;
-    const Json status = Json::parse(project.ysdb({"status", "--output", "json"}).out);
-    for (const Json& migration : status.at("migrations")) {
-        text += (text.empty() ? "" : " ") + migration.at("version").get<std::string>() + ":" + migration.at("state").get<std::string>();
-    }
-    return text;
-}
-
 // Each statement leaves a line, so that one that ran twice or never shows.
 void mixed_files(const MigrateProject& project) {
     project.file("0001_log.sql", "CREATE TABLE log (n serial, did text);\nCREATE TABLE a (id int);");

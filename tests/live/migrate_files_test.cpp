@@ -16,16 +16,6 @@ constexpr int killed = 128 + 9;
 
 bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
-std::string states(const MigrateProject& project, std::vector<std::string> more = {}) {
-    std::string text;
-    more.insert(more.begin(), {"status", "--output", "json"});
-    const Json status = Json::parse(project.ysdb(more).out);
-    for (const Json& migration : status.at("migrations")) {
-        text += (text.empty() ? "" : " ") + migration.at("version").get<std::string>() + ":" + migration.at("state").get<std::string>();
-    }
-    return text;
-}
-
 Json up(const MigrateProject& project) {
     const CommandResult result = project.ysdb({"up", "--output", "json"});
     CAPTURE(result.err);

@@ -6,7 +6,6 @@
 
 #include <csignal>
 
-#include <nlohmann/json.hpp>
 #include <thread>
 
 #include "tests/live/migrate_project.h"
@@ -14,7 +13,6 @@
 
 using namespace ysdb;
 using namespace ysdb::test;
-using Json = nlohmann::json;
 
 namespace {
 

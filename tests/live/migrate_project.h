@@ -3,6 +3,8 @@
 
 #include <filesystem>
 #include <memory>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
 
 #include "core/base/file.h"
 #include "tests/live/support.h"
@@ -67,5 +69,19 @@ private:
     TestClickHouse clickhouse_;
     std::unique_ptr<Store> main_, analytics_;
 };
+
+// "0001:applied 0002:pending": what `migrate status` says, by version. `more`: further arguments.
+inline std::string states(const MigrateProject& project, const std::vector<std::string>& more = {}) {
+    std::vector<std::string> arguments{"status", "--output", "json"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const CommandResult result = project.ysdb(arguments);
+    if (result.exit_code != 0) throw std::runtime_error("migrate status: " + result.out + result.err);
+    std::string text;
+    const auto status = nlohmann::json::parse(result.out);
+    for (const auto& migration : status.at("migrations")) {
+        text += (text.empty() ? "" : " ") + migration.at("version").get<std::string>() + ":" + migration.at("state").get<std::string>();
+    }
+    return text;
+}
 
 }  // namespace ysdb::test

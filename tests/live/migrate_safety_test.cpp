@@ -2,14 +2,12 @@
 // What up does, and says, on a server that is in use or in trouble.
 #include <doctest/doctest.h>
 
-#include <nlohmann/json.hpp>
 #include <thread>
 
 #include "tests/live/migrate_project.h"
 
 using namespace ysdb;
 using namespace ysdb::test;
-using Json = nlohmann::json;
 
 namespace {
 
