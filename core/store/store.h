@@ -163,6 +163,9 @@ public:
     virtual std::uint64_t load(const TableInfo& table, const std::function<bool(Batch&)>& fill, Millis idle, std::stop_token stop) = 0;
 };
 
+class ChangeCapture;
+class ChangeSink;
+
 class Store {
 public:
     virtual ~Store() = default;
@@ -176,6 +179,9 @@ public:
     virtual RowSource* rows() { return nullptr; }
     virtual RowSink* sink() { return nullptr; }
     virtual RowLoader* loader() { return nullptr; }
+    // core/store/changes.h. Throws Error(refused) for a kind ("wal", "trigger", "poll") that this store does not have.
+    virtual ChangeCapture* capture(const std::string& kind);
+    virtual ChangeSink* changes() { return nullptr; }
 
 protected:
     explicit Store(StoreConfig config) : config_(std::move(config)) {}

@@ -75,6 +75,26 @@ public:
         bytes_.cut(cells_[first].offset);
         cells_.resize(first);
     }
+    // Appends rows [from, to) of a batch of the same columns.
+    void append(const Batch& other, std::size_t from, std::size_t to) {
+        for (std::size_t i = from * columns(); i < to * columns(); ++i) append_cell(other, other.cells_[i]);
+    }
+    void append(const Batch& other) {
+        const auto base = static_cast<std::uint32_t>(bytes_.size());
+        if (other.byte_size() > 0) std::memcpy(bytes_.extend(other.byte_size()), other.data(), other.byte_size());
+        cells_.reserve(cells_.size() + other.cells_.size());
+        for (const Cell& cell : other.cells_) cells_.push_back({base + cell.offset, cell.size});
+    }
+    void append_cell(const Batch& other, const Cell& cell) {
+        if (cell.is_null()) add_null();
+        else add(other.data() + cell.offset, cell.size);
+    }
+    // Gives a cell another value; its old bytes stay behind unused.
+    void replace(std::size_t row, std::size_t column, const void* data, std::size_t size) {
+        const auto offset = static_cast<std::uint32_t>(bytes_.size());
+        std::memcpy(bytes_.extend(size), data, size);
+        cells_[row * columns() + column] = {offset, static_cast<std::uint32_t>(size)};
+    }
     void clear() { bytes_.clear(); cells_.clear(); }
     void reserve(std::size_t bytes, std::size_t cells) {
         if (bytes > bytes_.size()) bytes_.reserve(bytes - bytes_.size());

@@ -1,0 +1,18 @@
+#include "core/store/changes.h"
+
+#include "core/base/error.h"
+#include "core/store/store.h"
+
+namespace ysdb {
+
+std::unique_ptr<RowWriter> ChangeWriter::begin_copy(const TableInfo& source, const std::string&, Deadline) {
+    throw Error(Code::internal, source.ref.text() + ": this sink takes no copies");
+}
+
+void ChangeWriter::finish_copy(const std::string& run, Deadline) { throw Error(Code::internal, run + ": this sink takes no copies"); }
+
+ChangeCapture* Store::capture(const std::string& kind) {
+    throw Error(Code::refused, "store '" + name() + "' cannot be read by capture = \"" + kind + "\"", "see docs/sync.md for which store tells its changes how");
+}
+
+}  // namespace ysdb

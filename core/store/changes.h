@@ -1,0 +1,170 @@
+// Changes as a source tells them and a sink takes them: the capabilities that sync is made of.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "core/base/time.h"
+#include "core/value/batch.h"
+#include "core/value/type.h"
+
+namespace ysdb {
+
+class RowWriter;
+class SourceSnapshot;
+struct RejectedRow;
+
+// --- What travels ---
+
+// How a table's columns differ from those known before.
+struct ColumnChange {
+    enum class Kind { added, dropped, renamed, retyped };
+    Kind kind = Kind::added;
+    std::string column;                // its name now; of a dropped one, its last
+    std::string before = {};           // renamed: the name it had
+    Type type = {};                    // added, retyped: what it is now
+    std::optional<std::string> fill = {};  // added: what older rows hold, as the source writes it; none: NULL
+};
+
+// Changes of one table in a row, or something that happened to the table as a whole.
+struct SegmentPart {
+    enum class Kind { rows, truncate, shape, halt };
+    Kind kind = Kind::rows;
+    std::shared_ptr<const TableInfo> table;   // in the shape that holds from here on
+    ChangeBatch changes = {};                 // rows: one op and one version a row; a removal has its key's cells, the others are NULL
+    Version version = {};                     // of the truncation, of the change of shape
+    std::vector<ColumnChange> columns = {};   // shape; empty the first time a table is seen
+    std::string reason = {};                  // halt: why the table cannot be followed from here on without a new copy
+};
+
+// A row that no Batch can hold, where it stood in the stream.
+struct RejectedChange {
+    TableRef table;
+    std::string key;      // as people read it
+    std::string column;
+    std::string reason;
+    Version version;
+};
+
+// A stretch of the stream, in commit order; immutable once read. A large transaction is spread over several.
+struct Segment {
+    std::vector<SegmentPart> parts;
+    std::vector<RejectedChange> rejected;
+    std::uint64_t complete = 0;        // everything below this position is told with this segment; 0: a transaction is still open
+    std::int64_t commit_micros = 0;    // when the last transaction in it was committed, since 1970; 0: none was
+    std::uint64_t rows = 0;
+    std::size_t bytes = 0;             // of all parts, about
+};
+
+// --- Sources ---
+
+// Where the server stands, and what it keeps for one set. Positions: 0 where there is none.
+struct CaptureState {
+    std::string system;                 // identity of the cluster
+    std::uint32_t timeline = 0;
+    std::uint64_t position = 0;         // end of what was written
+    bool installed = false;             // the slot (the triggers) are there
+    std::uint64_t confirmed = 0;        // what the server may forget
+    std::uint64_t retained_bytes = 0;   // kept for this set
+    std::optional<std::uint64_t> left_bytes;  // until the server gives the set up; none: it never does
+    std::string health;                 // "reserved", "extended", "unreserved", "lost"
+    std::int64_t active_pid = 0;        // who reads now; 0: nobody
+};
+
+struct CaptureOptions {
+    std::string set;                             // names the slot and the publication
+    std::vector<TableRef> tables;
+    std::uint32_t epoch = 1;                     // of the versions told
+    std::uint64_t start = 0;                     // where reading goes on: what was acknowledged last
+    std::map<TableRef, std::vector<ColumnInfo>> known;  // the columns the sinks know, by table; a table that is missing is new
+    std::size_t segment_bytes = 1u << 20;
+    std::string spool_directory = "/var/tmp";    // where transactions wait that are told before they are committed
+};
+
+// Reads one set's changes. Not thread-safe.
+class ChangeSource {
+public:
+    virtual ~ChangeSource() = default;
+    // What comes within `wait`: returns as soon as a transaction is whole and no more bytes are at hand, or enough were read. An empty
+    // segment with `complete` set tells that the source has nothing below it. Throws Error(connect, retryable) when the stream broke:
+    // open it again. Error(interrupted) on `stop`.
+    virtual Segment read(Millis wait, std::stop_token stop) = 0;
+    // Everything below `position` is durable wherever it goes; the source may forget it. Call it at least every few seconds, also while
+    // nothing is read: the server takes silence for death.
+    virtual void acknowledge(std::uint64_t position) = 0;
+};
+
+// How a store tells its changes. Thread-safe.
+class ChangeCapture {
+public:
+    virtual ~ChangeCapture() = default;
+    virtual CaptureState look(const std::string& set, Deadline deadline) = 0;
+    // What install() would do, as statements; reads only. Throws Error(refused) naming what the server or a table lacks, and how to mend it.
+    virtual std::vector<std::string> plan_install(const std::string& set, std::span<const TableRef> tables, Deadline deadline) = 0;
+    virtual void install(const std::string& set, std::span<const TableRef> tables, Deadline deadline) = 0;
+    // Drops what install() made.
+    virtual void remove(const std::string& set, Deadline deadline) = 0;
+    virtual std::unique_ptr<ChangeSource> open(const CaptureOptions& options, Deadline deadline) = 0;
+    // A view of the tables that fits the stream: what was committed below its position() is in it, everything else is not and will be told.
+    virtual std::unique_ptr<SourceSnapshot> snapshot(const std::string& set, std::span<const TableRef> tables, Deadline deadline) = 0;
+    // Table as the stream tells it: columns it leaves out are not there.
+    virtual TableInfo describe(const TableRef& table, Deadline deadline) = 0;
+};
+
+// --- Sinks ---
+
+// Where a table of the source goes. Each driver reads what is its own.
+struct Landing {
+    std::string set;
+    TableRef source;
+    TableRef target;                          // ClickHouse
+    std::string key;                          // Redis: "portfolio:{user_id}:{asset_id}"
+    std::string format;                       // Redis: hash, json; Kafka: json, debezium
+    std::optional<Millis> ttl;                // Redis
+    std::string topic;                        // Kafka
+    std::string channel;                      // Redis: where each change is published as well
+    int partitions = 0;                       // Kafka: of a topic that is made; 0: the broker's default
+};
+
+// Follows one table into one sink. Used by one thread at a time. Errors are the driver's own; the caller tries again, with the same
+// calls since the last flush() that returned: versions tell what is already there.
+class ChangeWriter {
+public:
+    virtual ~ChangeWriter() = default;
+    // The table looks like this from here on: makes or changes the target. `changes` is empty for the first call. Doing it twice does
+    // no harm. Throws Error(refused) when the target cannot follow: then it needs a new copy.
+    virtual void reshape(const TableInfo& source, std::span<const ColumnChange> changes, Deadline deadline) = 0;
+    // Rows in the shape told last. May keep them until flush(). Rows that the target cannot hold are told to `rejected` and left out.
+    virtual void apply(const ChangeBatch& changes, Deadline deadline, const std::function<void(std::size_t row, RejectedRow)>& rejected) = 0;
+    // Everything older than `version` is gone.
+    virtual void truncate(const Version& version, Deadline deadline) = 0;
+    // Returns when everything so far is as durable as the sink's guarantee says.
+    virtual void flush(Deadline deadline) = 0;
+
+    // --- A new copy of the whole table, while changes go on ---
+    // False: the sink takes no copies, only changes.
+    virtual bool takes_copies() const { return false; }
+    // From here on changes go into the copy, too, which nobody sees yet; what an earlier begin left is removed. The writer is thread-safe.
+    virtual std::unique_ptr<RowWriter> begin_copy(const TableInfo& source, const std::string& run, Deadline deadline);
+    // The copy is whole: readers see it from here on.
+    virtual void finish_copy(const std::string& run, Deadline deadline);
+};
+
+// Takes changes. Thread-safe.
+class ChangeSink {
+public:
+    virtual ~ChangeSink() = default;
+    virtual std::unique_ptr<ChangeWriter> follow(const Landing& landing, Deadline deadline) = 0;
+    // The highest epoch a set has written here, as far as the sink remembers; 0: none.
+    virtual std::uint32_t epoch(const std::string& set, Deadline deadline) = 0;
+    virtual void begin_epoch(const std::string& set, std::uint32_t epoch, Deadline deadline) = 0;
+};
+
+}  // namespace ysdb
