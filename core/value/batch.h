@@ -82,7 +82,6 @@ public:
     void append(const Batch& other) {
         const auto base = static_cast<std::uint32_t>(bytes_.size());
         if (other.byte_size() > 0) std::memcpy(bytes_.extend(other.byte_size()), other.data(), other.byte_size());
-        cells_.reserve(cells_.size() + other.cells_.size());
         for (const Cell& cell : other.cells_) cells_.push_back({base + cell.offset, cell.size});
     }
     void append_cell(const Batch& other, const Cell& cell) {
