@@ -133,8 +133,8 @@ struct Landing {
     int partitions = 0;                       // Kafka: of a topic that is made; 0: the broker's default
 };
 
-// Follows one table into one sink. Used by one thread at a time. Errors are the driver's own; the caller tries again, with the same
-// calls since the last flush() that returned: versions tell what is already there.
+// Follows one table into one sink. Used by one thread at a time. Errors are the driver's own; after one the caller calls discard() and
+// tells everything since the last flush() that returned again: versions tell what is already there.
 class ChangeWriter {
 public:
     virtual ~ChangeWriter() = default;
@@ -147,6 +147,8 @@ public:
     virtual void truncate(const Version& version, Deadline deadline) = 0;
     // Returns when everything so far is as durable as the sink's guarantee says.
     virtual void flush(Deadline deadline) = 0;
+    // Forgets what was told since the last flush() that returned.
+    virtual void discard() = 0;
 
     // --- A new copy of the whole table, while changes go on ---
     // False: the sink takes no copies, only changes.
