@@ -6,14 +6,16 @@
 #include "core/base/file.h"
 #include "core/base/hash.h"
 #include "core/base/text.h"
+#include "core/migrate/batch.h"
 #include "core/migrate/classify.h"
 #include "core/migrate/layout.h"
+#include "core/migrate/variables.h"
 
 namespace ysdb::migrate {
 
 namespace {
 
-const auto section_words = std::to_array<std::string>({"up", "down", "verify", "probe"});
+const auto section_words = std::to_array<std::string>({"up", "down", "verify", "probe", "batch"});
 const auto option_words = std::to_array<std::string>({"transaction", "store", "lock-timeout", "env", "variables"});
 constexpr std::string_view repeatable_mark = "R__";
 
@@ -56,7 +58,7 @@ void read_header(Migration& migration) {
     Scanner scanner(migration.source, Dialect::postgres);
     for (Token token = scanner.next(); token.kind == TokenKind::comment; token = scanner.next()) {
         const Directive directive = read_directive(migration.source, token);
-        if (directive.word.empty() || directive.word == "probe") continue;  // of the first statement of a file without section lines
+        if (directive.word.empty() || directive.word == "probe" || directive.word == "batch") continue;  // of the first statement of a file without section lines
         for (std::size_t at = token.begin; const std::string& option : split(directive.rest, ' ')) {
             if (trim(option).empty()) continue;
             at = migration.source.text.find(option, at);
@@ -70,7 +72,9 @@ std::vector<Statement>& section_of(Migration& migration, const Directive& direct
     if (directive.word == "up") return migration.up;
     if (directive.word == "down") return migration.down;
     if (directive.word == "verify") return migration.verify;
-    if (directive.word == "probe") throw migration.source.fault(Code::refused, offset, 16, "migrate:probe stands before a statement, not inside one");
+    if (directive.word == "probe" || directive.word == "batch") {
+        throw migration.source.fault(Code::refused, offset, 11 + directive.word.size(), "migrate:" + directive.word + " stands before a statement, not inside one");
+    }
     throw migration.source.fault(Code::refused, offset, 11 + directive.word.size(), "unknown section '" + directive.word + "'" + did_you_mean(directive.word, section_words));
 }
 
@@ -116,6 +120,25 @@ void mind(Migration& migration, const Manner& manner) {
     }
     const auto outside = [&](const Statement& statement) { return classify(statement.text(migration.source), migration.dialect).outside_transaction; };
     if (manner.finds_out && std::any_of(migration.up.begin(), migration.up.end(), outside)) migration.transaction = false;
+}
+
+// Before anything is run: what is wrong with a batch is wrong in every verb.
+void check_batches(const Migration& migration) {
+    for (const auto* section : {&migration.up, &migration.down, &migration.verify}) {
+        for (const Statement& statement : *section) {
+            if (!statement.batch) continue;
+            const auto refuse = [&](const std::string& message, const std::string& hint) { return migration.source.fault(Code::refused, statement.batch_at, 16, message, hint); };
+            if (section == &migration.verify) throw refuse("a statement of migrate:verify is run once, not in batches", "take migrate:batch out");
+            if (migration.dialect != Dialect::postgres) throw refuse("migrate:batch is for PostgreSQL", "take it out: ClickHouse works by parts, not by rows");
+            if (migration.transaction) throw refuse("batches are transactions of their own, and this file is one transaction", "write '-- migrate:up transaction:false'");
+            try {
+                in_batches(masked(migration, statement.begin, statement.end), *statement.batch);
+            } catch (const Error& error) {
+                throw migration.source.fault(Code::refused, error.code() == Code::usage ? statement.batch_at : statement.begin, error.code() == Code::usage ? 16 : word_length(statement.text(migration.source)),
+                                             error.message(), error.hint());
+            }
+        }
+    }
 }
 
 // A file of goose that its reader did not take: as one "up", its way back would be run too.
@@ -186,6 +209,7 @@ Migration parse_migration(std::string version, std::string name, Source source, 
     if (migration.dialect != Dialect::postgres) migration.transaction = false;
     read_sections(migration);
     mind(migration, manner);
+    check_batches(migration);
     if (migration.up.empty()) {
         throw Error(Code::refused, migration.source.path + ": no statement to apply", "write one below '-- migrate:up', or delete the file");
     }

@@ -7,7 +7,9 @@
 #include <set>
 
 #include "core/base/text.h"
+#include "core/migrate/batch.h"
 #include "core/migrate/classify.h"
+#include "core/plan/backfill.h"
 
 namespace ysdb::migrate {
 
@@ -53,7 +55,14 @@ Classified make_step(const Migration& file, Direction direction, std::size_t ind
     step.repeatable = facts.repeatable;
     step.may_leave_part = facts.may_leave_part;
     step.waits_for_others = facts.waits_for_others;
-    return {std::move(step), file.dialect != Dialect::postgres || facts.outside_transaction, facts.dirties_session};
+    if (statement.batch) {
+        Batched batched = in_batches(step.sql, *statement.batch);
+        step.sql = std::move(batched.sql);
+        step.batches = std::move(batched.batches);
+        step.what += " in batches";
+        if (!step.locks.empty()) step.locks += ", a batch at a time";
+    }
+    return {std::move(step), file.dialect != Dialect::postgres || facts.outside_transaction || statement.batch, facts.dirties_session};
 }
 
 // What an unfinished run left of the migration, held against the file as it is now.
@@ -264,6 +273,7 @@ void measure(plan::Plan& plan, Context& context) {
     for (plan::Unit& unit : plan.units) {
         for (plan::Step& step : unit.steps) {
             if (!step.store_object.empty()) step.bytes = sizes[unit.store][step.store_object];
+            if (step.batches) step.batches->table_rows = plan::estimated_rows(*context.stores.get(unit.store).sql(), step.batches->table, context.deadline());
         }
     }
 }

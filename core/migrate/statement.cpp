@@ -75,6 +75,8 @@ Splitter::Item Splitter::next() {
     Shape shape;
     std::string canonical;
     std::string probe;
+    std::optional<std::string> batch;
+    std::size_t batch_at = 0;
     bool from = false, from_stdin = false;
     std::size_t tokens = 0;
     while (true) {
@@ -89,6 +91,11 @@ Splitter::Item Splitter::next() {
             if (directive.word.empty()) continue;
             if (directive.word == "probe" && tokens == 0) {
                 probe = directive.rest;
+                continue;
+            }
+            if (directive.word == "batch" && tokens == 0) {
+                batch = directive.rest;
+                batch_at = token.begin;
                 continue;
             }
             if (tokens > 0) {  // the statement ends here; the directive is read again
@@ -120,6 +127,8 @@ Splitter::Item Splitter::next() {
     }
     item.kind = Item::Kind::statement;
     item.statement.probe = std::move(probe);
+    item.statement.batch = std::move(batch);
+    item.statement.batch_at = batch_at;
     item.statement.hash = sha256_hex(canonical);
     return item;
 }

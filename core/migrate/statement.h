@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +18,8 @@ struct Statement {
     std::size_t rows_begin = 0;
     std::size_t rows_end = 0;
     std::string probe;                // "-- migrate:probe SQL" in front of it
+    std::optional<std::string> batch; // the options of "-- migrate:batch size:N ..." in front of it
+    std::size_t batch_at = 0;         // where that comment begins
     // SHA-256 over the tokens (law 20): literals verbatim but for CR LF, which counts as LF; comments and blanks not at all; PostgreSQL's
     // unquoted words in lower case. The same for ever: history compares it.
     std::string hash;

@@ -48,6 +48,7 @@ Executor::~Executor() = default;
 Applied Executor::apply(const Plan& plan, ProgressTask& progress, const std::function<void(const Unit&, double)>& done) {
     Watch watch(progress, context_.timeout);
     watch_ = &watch;
+    progress_ = &progress;
     Applied applied;
     for (const Unit& unit : plan.units) {
         if (context_.stop.stop_requested()) {
@@ -82,6 +83,7 @@ std::optional<Failure> Executor::run(const Unit& unit) {
         return std::nullopt;
     }
     Lane& here = lane(unit.store);
+    if (unit.steps.front().batches) return batched(unit, here);
     // At home only a step that ran alone leaves an intent behind.
     if (!unit.transaction || (at_home(here) && unit.steps.front().begun)) return alone(unit, here);
     auto failed = at_home(here) ? transaction(unit, here) : transaction_elsewhere(unit, here);

@@ -64,6 +64,8 @@ private:
     std::optional<Failure> transaction(const Unit& unit, Lane& lane);
     std::optional<Failure> transaction_elsewhere(const Unit& unit, Lane& lane);
     std::optional<Failure> alone(const Unit& unit, Lane& lane);
+    // In ranges of a key (backfill.h); in executor_batches.cpp.
+    std::optional<Failure> batched(const Unit& unit, Lane& lane);
     // Of a unit whose first step an earlier run began. True: it took effect, its outcome is written. False: it must run.
     bool settle(const Unit& unit, const std::optional<SqlText>& mark, Lane& lane, std::optional<Failure>& unknown);
     ScriptResult send(const Unit& unit, Lane& lane, std::span<const SqlText> tail, const std::string& label);
@@ -87,6 +89,7 @@ private:
     ExecutorOptions options_;
     std::map<std::string, Lane> lanes_;
     Watch* watch_ = nullptr;     // during apply()
+    ProgressTask* progress_ = nullptr;
     int labels_ = 0;
 };
 

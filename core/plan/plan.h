@@ -30,6 +30,22 @@ struct Probe {
     bool mend_finishes = false;      // what is broken is the step itself, begun: mending it is doing it
 };
 
+// A statement over many rows (PostgreSQL) is run for one range of its table's key after the other, each in a transaction that also keeps
+// how far it is. A range is of all rows; those that the statement's own WHERE leaves out cost a look.
+struct Batches {
+    std::string table;                             // as SQL names it
+    std::string rows;                              // what the statement calls its rows: an alias, or the table's last name
+    bool only = false;                             // not those of tables that inherit from it
+    std::vector<std::string> key;                  // its columns; empty: the primary key, or else a unique index of columns that are NOT NULL
+    std::vector<std::string> changes;              // columns that the statement sets
+    std::int64_t size = 1'000;                     // rows of the first range, then as many as take `target`
+    Millis target{500};                            // zero: always `size`
+    double pause = 0.25;                           // after each one, in parts of the time that it took
+    std::optional<std::int64_t> rate;              // rows changed a second, at most
+    std::optional<Millis> lag = Millis(10'000);    // waits while a replica is behind by more; nullopt: looks at none
+    std::optional<std::int64_t> table_rows;        // an estimate
+};
+
 // One statement.
 struct Step {
     int number = 1;                                // within its unit's key, from 1, the same in every run
@@ -48,6 +64,7 @@ struct Step {
     bool repeatable = false;                       // running it twice is running it once
     bool may_leave_part = false;                   // a failure in the middle keeps what was done so far
     bool waits_for_others = false;                 // waits for other transactions by design: no lock timeout on it
+    std::optional<Batches> batches;                // run in ranges: `sql` ends in a WHERE that takes one more " AND (...)"; alone in its unit
     std::optional<JournalEntry> begun;             // an earlier run began it and wrote no outcome: to be settled first
 };
 

@@ -38,7 +38,7 @@ std::vector<Verdict> look(Stores& stores, const Migration& file, bool together) 
     if (file.dialect == Dialect::postgres) {
         PostgresRules& rules = stores.postgres[file.store];
         rules.begin_file(file.transaction, keep_new);
-        for (const Statement& statement : file.up) verdicts.push_back(rules.look(statement.text(file.source)));
+        for (const Statement& statement : file.up) verdicts.push_back(rules.look(statement.text(file.source), statement.batch.has_value()));
         for (Verdict& verdict : verdicts) {
             std::erase_if(verdict.hits, [&](const Hit& hit) { return hit.rule->id == "no-primary-key" && rules.given_keys().count(hit.table) != 0; });
         }

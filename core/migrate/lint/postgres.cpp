@@ -68,8 +68,9 @@ void PostgresRules::begin_file(bool transaction, bool all_new_stays_new) {
     }
 }
 
-Verdict PostgresRules::look(std::string_view sql) {
+Verdict PostgresRules::look(std::string_view sql, bool batched) {
     sql_ = sql;
+    batched_ = batched;
     verdict_ = {};
     if (sql.size() > longest_statement) {
         if (lower(sql.substr(0, 6)) != "insert") hit("not-parsed", 0, "a statement of " + std::to_string(sql.size()) + " bytes");
@@ -308,7 +309,7 @@ void PostgresRules::change_rows(Node statement, std::string_view kind) {
     const Relation table = relation(statement["relation"]);
     const bool changes = kind == "UpdateStmt" || kind == "DeleteStmt";
     const bool all = changes && always_true(statement["whereClause"]) && !statement["fromClause"] && !statement["usingClause"];
-    if (all) hit_old(kind == "UpdateStmt" ? "unbounded-update" : "unbounded-delete", table.location, table);
+    if (all && (!batched_ || kind == "DeleteStmt")) hit_old(kind == "UpdateStmt" ? "unbounded-update" : "unbounded-delete", table.location, table);
     std::set<std::string_view> set_columns;
     for (Node wrapped : kind == "UpdateStmt" ? statement["targetList"] : Node()) {
         const Node target = wrapped.as("ResTarget");
@@ -316,7 +317,7 @@ void PostgresRules::change_rows(Node statement, std::string_view kind) {
     }
     const bool from_query = kind == "InsertStmt" && statement["selectStmt"].as("SelectStmt") && !statement["selectStmt"].as("SelectStmt")["valuesLists"] &&
                             statement["selectStmt"].as("SelectStmt")["fromClause"];
-    if ((changes || from_query) && !locked_.empty() && !backfill_told_) {
+    if ((changes || from_query) && !locked_.empty() && !backfill_told_ && !batched_) {
         backfill_told_ = true;  // once a file
         hit("backfill-under-lock", table.location, locked_, locked_);
     }

@@ -16,7 +16,8 @@ class PostgresRules {
 public:
     // `transaction`: the file is one. `all_new_stays_new`: what an earlier file made is still new (files that are applied in one go).
     void begin_file(bool transaction, bool all_new_stays_new);
-    Verdict look(std::string_view sql);
+    // `batched`: it is run in batches (migrate:batch).
+    Verdict look(std::string_view sql, bool batched = false);
     // Tables that got their primary key in this file, behind the statement that made them.
     const std::set<std::string>& given_keys() const { return given_keys_; }
 
@@ -66,6 +67,7 @@ private:
     std::map<std::string, std::map<std::string, Constraint>> constraints_;  // by table
     std::string locked_;                                                    // an existing table under ACCESS EXCLUSIVE since an earlier statement
     bool backfill_told_ = false;
+    bool batched_ = false;
 
     std::string_view sql_;
     Verdict verdict_;
