@@ -90,22 +90,6 @@ CommandSpec verify_verb() {
     return verb;
 }
 
-CommandSpec new_verb() {
-    CommandSpec verb;
-    verb.name = "new";
-    verb.summary = "write an empty migration file";
-    verb.description = "Writes <time>_<name>.sql with its section lines into the directory of migrations.";
-    verb.arguments = {{"NAME", "what it does: \"add users email\""}};
-    verb.flags = {{"--store", "NAME", "the store it runs on", "store of [migrate]"}};
-    verb.examples = {{"ysdb migrate new add_users_email", "a file for the default store"},
-                     {"ysdb migrate new hourly_prices --store analytics", "a file for another one"}};
-    verb.changes = true;
-    verb.run = [](const Invocation& line, Context& context, Operator&) {
-        return migrate::create(context, line.arguments.at(0), line.has("--store") ? *line.text("--store") : std::string());
-    };
-    return verb;
-}
-
 CommandSpec repair_verb() {
     CommandSpec verb;
     verb.name = "repair";
@@ -154,7 +138,7 @@ CommandSpec migrate_command() {
         "Migrations are files <version>_<name>.sql with a '-- migrate:up' section, and where there is a way back a '-- migrate:down' one. Options on the "
         "first section line: store:NAME, transaction:false, lock-timeout:5s, env:NAME, variables:false. R__<name>.sql runs whenever it changes. The history of all stores is one table, ysdb.migrations, in the store that "
         "[migrate] names.";
-    command.verbs = {new_verb(), up_verb(), migrate_down_verb(), migrate_redo_verb(), status_verb(), plan_verb(), verify_verb(), migrate_lint_verb(), repair_verb(), baseline_verb(), migrate_dump_verb(), migrate_drift_verb(), migrate_adopt_verb()};
+    command.verbs = {migrate_new_verb(), up_verb(), migrate_down_verb(), migrate_redo_verb(), status_verb(), plan_verb(), verify_verb(), migrate_lint_verb(), repair_verb(), baseline_verb(), migrate_dump_verb(), migrate_drift_verb(), migrate_adopt_verb()};
     return command;
 }
 

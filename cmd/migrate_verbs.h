@@ -5,6 +5,7 @@
 
 namespace ysdb {
 
+CommandSpec migrate_new_verb();
 CommandSpec migrate_down_verb();
 CommandSpec migrate_redo_verb();
 CommandSpec migrate_dump_verb();

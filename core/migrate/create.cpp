@@ -51,7 +51,7 @@ std::string last_version(const std::filesystem::path& directory) {
 
 }  // namespace
 
-Report create(Context& context, const std::string& name, const std::string& store) {
+Report create(Context& context, const std::string& name, const std::string& store, const std::optional<Recipe>& recipe) {
     const std::string word = file_word(name);
     if (word.empty()) throw Error(Code::usage, "'" + name + "' holds no letter or digit to name a file by");
     if (!store.empty()) context.stores.get(store);
@@ -61,16 +61,21 @@ Report create(Context& context, const std::string& name, const std::string& stor
     if (failed) throw Error(Code::config, "cannot create the directory '" + directory.shown + "': " + failed.message());
     const std::string last = std::filesystem::exists(directory.path) ? last_version(directory.path) : "0";
     const std::string file = next_version(last) + "_" + word + ".sql";
+    const std::string text = recipe ? recipe->text : "-- migrate:up" + (store.empty() ? "" : " store:" + store) + "\n\n\n-- migrate:down\n\n";
+    Report report;
+    if (recipe && context.dry_run) report.document = text;
     if (!context.dry_run) {
-        const std::string text = "-- migrate:up" + (store.empty() ? "" : " store:" + store) + "\n\n\n-- migrate:down\n\n";
         const int fd = open((directory.path / file).c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
         const bool good = fd >= 0 && write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
         if (fd >= 0) close(fd);
         if (!good) throw Error(Code::config, "cannot write '" + directory.shown + "/" + file + "': " + std::strerror(errno));
     }
-    Report report;
     report.add_figure("file", directory.shown + "/" + file);
     report.next = "ysdb migrate up";
+    if (!recipe) return report;
+    report.warnings = recipe->warnings;
+    report.next = "ysdb migrate lint";
+    if (!recipe->next.empty()) report.add_figure("second_half", recipe->next, Unit::none, "later, when no program uses the old form");
     return report;
 }
 

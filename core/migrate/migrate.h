@@ -9,6 +9,7 @@
 
 #include "core/context.h"
 #include "core/migrate/planner.h"
+#include "core/migrate/recipe.h"
 #include "core/report/report.h"
 
 namespace ysdb::migrate {
@@ -27,8 +28,8 @@ Report plan_report(Context& context, const UpOptions& options);
 Report status(Context& context, const std::optional<std::string>& environment = {});
 // Files against history, then the verify sections of what is applied, each in a transaction that is rolled back. Code::differences when a check fails.
 Report verify(Context& context);
-// Writes an empty migration file and says where. `store`: empty for the default one.
-Report create(Context& context, const std::string& name, const std::string& store);
+// Writes a migration file, empty or by a recipe, and says where. `store`: empty for the default one.
+Report create(Context& context, const std::string& name, const std::string& store, const std::optional<Recipe>& recipe = {});
 
 struct Repair {
     std::string version;
