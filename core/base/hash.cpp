@@ -17,7 +17,9 @@ namespace {
 
 class Digest {
 public:
-    explicit Digest(const EVP_MD* kind) : context_(EVP_MD_CTX_new()) {
+    explicit Digest(const EVP_MD* kind) : context_(EVP_MD_CTX_new()) { start(kind); }
+    // Also again: of the same kind at next to no cost.
+    void start(const EVP_MD* kind) {
         if (!context_ || EVP_DigestInit_ex(context_.get(), kind, nullptr) != 1) throw Error(Code::internal, "cannot start a digest");
     }
     void add(const void* data, std::size_t size) { EVP_DigestUpdate(context_.get(), data, size); }
@@ -39,6 +41,7 @@ private:
 std::string hex(std::string_view bytes) {
     static constexpr char digits[] = "0123456789abcdef";
     std::string text;
+    text.reserve(bytes.size() * 2);
     for (const unsigned char c : bytes) {
         text += digits[c >> 4];
         text += digits[c & 15];
@@ -57,10 +60,17 @@ std::string digest_file(const std::string& path, const EVP_MD* kind) {
     return digest.finish();
 }
 
+// Looked up once: EVP_sha256() alone is looked up again, under locks, by every digest.
+const EVP_MD* sha256() {
+    static const EVP_MD* const kind = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+    return kind == nullptr ? EVP_sha256() : kind;
+}
+
 }  // namespace
 
 std::string sha256_hex(std::string_view bytes) {
-    Digest digest(EVP_sha256());
+    thread_local Digest digest(sha256());
+    digest.start(sha256());
     digest.add(bytes.data(), bytes.size());
     return hex(digest.finish());
 }

@@ -1,7 +1,11 @@
 #include "core/migrate/file.h"
 
+#include <dirent.h>
+
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <system_error>
 
 #include "core/base/file.h"
 #include "core/base/hash.h"
@@ -232,12 +236,21 @@ std::optional<Migration> read_callback(const MigrationDirectory& directory, cons
 
 std::vector<std::string> names_in(const MigrationDirectory& directory) {
     std::vector<std::string> names;
-    std::error_code failed;
-    for (std::filesystem::directory_iterator entry(directory.path, failed), end; !failed && entry != end; entry.increment(failed)) {
-        names.push_back(entry->path().filename().string());
+    DIR* open = opendir(directory.path.c_str());
+    int failed = open == nullptr ? errno : 0;
+    while (open != nullptr) {
+        errno = 0;
+        const dirent* entry = readdir(open);
+        if (entry == nullptr) {
+            failed = errno;
+            break;
+        }
+        const std::string_view name = entry->d_name;
+        if (name != "." && name != "..") names.emplace_back(name);
     }
-    if (failed) {
-        throw Error(Code::config, "cannot read the directory of migrations '" + directory.shown + "': " + failed.message(),
+    if (open != nullptr) closedir(open);
+    if (failed != 0) {
+        throw Error(Code::config, "cannot read the directory of migrations '" + directory.shown + "': " + std::generic_category().message(failed),
                     "create it, or name another one: dir of [migrate] in ysdb.toml");
     }
     std::sort(names.begin(), names.end());
@@ -246,9 +259,10 @@ std::vector<std::string> names_in(const MigrationDirectory& directory) {
 
 std::vector<Migration> read_migrations(const MigrationDirectory& directory, const std::string& default_store, const DialectOf& dialect_of) {
     std::vector<Migration> migrations;
-    for (const LaidOut& file : lay_out(directory, names_in(directory))) {
-        LaidOutText read = read_laid_out(directory, file);
-        migrations.push_back(parse_migration(file.version, file.name, std::move(read.source), default_store, dialect_of, read.manner));
+    for (LaidOut& file : lay_out(directory, names_in(directory))) {
+        std::string version = file.version, name = file.name;
+        LaidOutText read = read_laid_out(directory, std::move(file));
+        migrations.push_back(parse_migration(std::move(version), std::move(name), std::move(read.source), default_store, dialect_of, read.manner));
     }
     std::sort(migrations.begin(), migrations.end(), [](const Migration& a, const Migration& b) { return version_less(a.version, b.version); });
     const auto twin = std::adjacent_find(migrations.begin(), migrations.end(), [](const Migration& a, const Migration& b) { return same_version(a.version, b.version); });

@@ -70,6 +70,7 @@ std::string_view layout_name(Layout layout) {
 }
 
 bool is_goose(std::string_view text) {
+    if (text.find("+goose") == std::string_view::npos) return false;
     bool found = false;
     each_line(text, [&](std::size_t, std::string_view line) { found = found || goose_word(line) == "up"; });
     return found;
@@ -151,13 +152,17 @@ std::vector<LaidOut> lay_out(const MigrationDirectory& directory, const std::vec
     std::vector<LaidOut> files;
     std::map<std::string, LaidOut> pairs;
     std::map<std::string, std::string> undo;    // of Flyway, by version
+    const std::string before = directory.path.string() + "/";
     for (const std::string& name : names) {
         if (const auto parts = split_file_name(name)) {
             if (parts->second.ends_with(".up") || parts->second.ends_with(".down")) add_pair_file(pairs, name, *parts);
-            else files.push_back({is_goose(read_file(directory.path / name)) ? Layout::goose : Layout::own, parts->first, parts->second, name, "", ""});
+            else {
+                std::string text = read_file(before + name);
+                files.push_back({is_goose(text) ? Layout::goose : Layout::own, parts->first, parts->second, name, "", "", std::move(text)});
+            }
         } else if (const auto flyway = flyway_name(name)) {
             if (flyway->kind == 'U') undo[flyway->version] = name;
-            else files.push_back({Layout::flyway, flyway->version, flyway->name, name, "", ""});
+            else files.push_back({Layout::flyway, flyway->version, flyway->name, name, "", "", {}});
         }
     }
     for (LaidOut& file : files) {
@@ -174,9 +179,9 @@ std::vector<LaidOut> lay_out(const MigrationDirectory& directory, const std::vec
     return files;
 }
 
-LaidOutText read_laid_out(const MigrationDirectory& directory, const LaidOut& file) {
+LaidOutText read_laid_out(const MigrationDirectory& directory, LaidOut file) {
     LaidOutText read;
-    read.source = {directory.shown + "/" + file.up, read_file(directory.path / file.up)};
+    read.source = {directory.shown + "/" + file.up, file.text ? std::move(*file.text) : read_file(directory.path / file.up)};
     if (file.layout == Layout::own) return read;
     read.manner.variables = file.layout == Layout::flyway;  // the others fill in nothing
     if (file.layout == Layout::goose) {

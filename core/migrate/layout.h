@@ -25,6 +25,7 @@ struct LaidOut {
     std::string version;
     std::string name;
     std::string up, down, verify;
+    std::optional<std::string> text;   // of `up`, where it had to be read to tell the layout
 };
 
 struct LaidOutText {
@@ -36,7 +37,7 @@ struct LaidOutText {
 // and for a way back without a way there.
 std::vector<LaidOut> lay_out(const MigrationDirectory& directory, const std::vector<std::string>& names);
 // Throws Error(config) when a file cannot be read, Error(refused) for what only the other tool can do (environment variables).
-LaidOutText read_laid_out(const MigrationDirectory& directory, const LaidOut& file);
+LaidOutText read_laid_out(const MigrationDirectory& directory, LaidOut file);
 
 // Goose's section lines in our words; the same number of lines. Sets manner.transaction.
 std::string from_goose(const Source& source, Manner& manner);

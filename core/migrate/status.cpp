@@ -6,7 +6,7 @@
 namespace ysdb::migrate {
 
 Report status(Context& context, const std::optional<std::string>& environment) {
-    Workspace work(context, environment);
+    Workspace work(context, environment, Reading::at_once);
     work.read();
     Report report;
     const auto applied = std::count_if(work.standings.begin(), work.standings.end(), [](const Standing& s) { return s.applied(); });

@@ -58,7 +58,7 @@ void guard(plan::Plan& plan, Context& context, const UpOptions& options) {
 }  // namespace
 
 Report plan_report(Context& context, const UpOptions& options) {
-    Workspace work(context, options.environment);
+    Workspace work(context, options.environment, Reading::at_once);
     work.read();
     const Run run(work, options);
     work.refuse_own_schema(run.selected());

@@ -37,7 +37,7 @@ Check run_section(Context& context, const Migration& file) {
 }  // namespace
 
 Report verify(Context& context) {
-    Workspace work(context);
+    Workspace work(context, {}, Reading::at_once);
     work.read();
     Report report;
     for (const Standing& standing : work.standings) {

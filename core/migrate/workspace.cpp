@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <future>
 #include <map>
 #include <set>
 
@@ -39,22 +40,71 @@ std::vector<Migration> read_files(Context& context) {
     });
 }
 
-Workspace::Workspace(Context& context, const std::optional<std::string>& environment) : Workspace(context, sql_of(context, context.config.migrate.store), environment) {}
+namespace {
 
-Workspace::Workspace(Context& ctx, SqlStore& sql, const std::optional<std::string>& where)
+// What the store says.
+struct Told {
+    std::unique_ptr<SqlSession> session;
+    std::optional<plan::Journal> journal;
+    std::vector<HistoryRow> history;
+    std::vector<plan::JournalEntry> unfinished;
+
+    void read(Context& context, SqlStore& store) {
+        history = read_history(*session, store.dialect(), context.deadline());
+        unfinished = journal->unfinished(context.deadline());
+    }
+};
+
+}  // namespace
+
+struct Workspace::Begun {
+    SqlStore* store;
+    std::string environment;
+    std::vector<Migration> files;
+    std::optional<Migration> before_up, after_up;
+    std::unique_ptr<Told> told;
+    bool has_read;
+
+    // Connecting takes its time, most of it the exchange of passwords: the files are read meanwhile. The store's library is loaded before, since
+    // loading beside a thread at work makes both slower.
+    Begun(Context& context, const std::optional<std::string>& where, Reading reading)
+        : store(&sql_of(context, context.config.migrate.store)), environment(where.value_or(context.config.migrate.environment)), has_read(reading == Reading::at_once) {
+        std::future<std::unique_ptr<Told>> telling = std::async(std::launch::async, [&context, this] {
+            auto answer = std::make_unique<Told>();
+            answer->session = store->open_session("ysdb migrate " + context.run_id, context.deadline());
+            answer->journal.emplace(*answer->session, store->dialect(), "migrate");
+            if (has_read) answer->read(context, *store);
+            return answer;
+        });
+        files = read_files(context);
+        before_up = callback(context, "before-up", environment);
+        after_up = callback(context, "after-up", environment);
+        told = telling.get();
+    }
+};
+
+Workspace::Workspace(Context& context, const std::optional<std::string>& environment, Reading reading) : Workspace(context, Begun(context, environment, reading)) {}
+
+Workspace::Workspace(Context& ctx, Begun begun)
     : context(ctx),
       home(ctx.config.migrate.store),
-      store(&sql),
-      environment(where.value_or(ctx.config.migrate.environment)),
-      files(read_files(ctx)),
-      before_up(callback(ctx, "before-up", environment)),
-      after_up(callback(ctx, "after-up", environment)),
-      session(sql.open_session("ysdb migrate " + ctx.run_id, ctx.deadline())),
-      journal(*session, sql.dialect(), "migrate") {}
+      store(begun.store),
+      environment(std::move(begun.environment)),
+      files(std::move(begun.files)),
+      before_up(std::move(begun.before_up)),
+      after_up(std::move(begun.after_up)),
+      session(std::move(begun.told->session)),
+      journal(*begun.told->journal),
+      history(std::move(begun.told->history)),
+      unfinished(std::move(begun.told->unfinished)),
+      has_read_(begun.has_read) {}
 
 void Workspace::read() {
-    history = read_history(*session, store->dialect(), context.deadline());
-    unfinished = journal.unfinished(context.deadline());
+    if (!has_read_) {
+        history = read_history(*session, store->dialect(), context.deadline());
+        unfinished = journal.unfinished(context.deadline());
+    }
+    has_read_ = false;  // a second time it is what came meanwhile
     standings = compare(files, history, unfinished, environment);
 }
 

@@ -17,12 +17,15 @@ std::vector<Migration> read_files(Context& context);
 // The same files by name, without what is in them; goose's are told by their text.
 std::vector<LaidOut> laid_out_files(const Context& context);
 
+// When history and journal are read: by read(), so that a lock can be taken before; or at once, by verbs that take none.
+enum class Reading { later, at_once };
+
 class Workspace {
 public:
-    // Opens one session on the history's store. `environment`: instead of the configuration's. Throws Error(config, connect).
-    explicit Workspace(Context& context, const std::optional<std::string>& environment = {});
+    // Opens one session on the history's store, while it reads the files. `environment`: instead of the configuration's. Throws Error(config, connect).
+    explicit Workspace(Context& context, const std::optional<std::string>& environment = {}, Reading reading = Reading::later);
 
-    // Reads history and journal; needs no lock and changes nothing.
+    // Reads history and journal, unless that was done; needs no lock and changes nothing.
     void read();
     // Throws Error(refused) when our history is empty and another tool's says that one of these was applied.
     void refuse_unadopted(const std::vector<const Standing*>& pending);
@@ -44,7 +47,10 @@ public:
     std::vector<Standing> standings;         // views into files and history
 
 private:
-    Workspace(Context& context, SqlStore& sql, const std::optional<std::string>& environment);
+    struct Begun;
+    Workspace(Context& context, Begun begun);
+
+    bool has_read_;
 };
 
 }  // namespace ysdb::migrate

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -10,38 +11,77 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json json_value(const Value& value) {
-    if (std::holds_alternative<std::monostate>(value)) return nullptr;
-    if (const auto* truth = std::get_if<bool>(&value)) return *truth;
-    if (const auto* text = std::get_if<std::string>(&value)) return *text;
-    if (const auto* number = std::get_if<double>(&value)) return std::isfinite(*number) ? Json(*number) : Json(nullptr);
-    return std::get<std::int64_t>(value);
+// Tables may have many rows: they are written as text at once, indented as `dump` does; a tree of them would take most of a command's time.
+
+std::string quoted(const std::string& text) {
+    const bool plain = std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; });
+    return plain ? '"' + text + '"' : Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-Json json_table(const Table& table) {
-    Json result = table.keyed ? Json::object() : Json::array();
+std::string json_value(const Value& value) {
+    if (std::holds_alternative<std::monostate>(value)) return "null";
+    if (const auto* truth = std::get_if<bool>(&value)) return *truth ? "true" : "false";
+    if (const auto* text = std::get_if<std::string>(&value)) return quoted(*text);
+    if (const auto* number = std::get_if<double>(&value)) return std::isfinite(*number) ? Json(*number).dump() : "null";
+    return std::to_string(std::get<std::int64_t>(value));
+}
+
+// An object's or an array's members, `depth` deep.
+class Members {
+public:
+    Members(char open, char close, int depth) : close_(close), indent_(static_cast<std::size_t>(2 * depth), ' '), text_(1, open) {}
+    void add(const std::string& member) {
+        text_ += empty_ ? "\n" : ",\n";
+        text_ += indent_;
+        text_ += "  ";
+        text_ += member;
+        empty_ = false;
+    }
+    void add(const std::string& name, const std::string& value) { add(quoted(name) + ": " + value); }
+    std::string end() {
+        if (!empty_) text_ += "\n" + indent_;
+        return std::move(text_) + close_;
+    }
+
+private:
+    char close_;
+    std::string indent_, text_;
+    bool empty_ = true;
+};
+
+std::string json_row(const Table& table, const std::vector<Value>& row) {
+    Members object('{', '}', 2);
+    for (std::size_t i = table.keyed ? 1 : 0; i < table.columns.size(); ++i) object.add(table.columns[i].name, json_value(row[i]));
+    return object.end();
+}
+
+std::string json_table(const Table& table) {
+    Members rows(table.keyed ? '{' : '[', table.keyed ? '}' : ']', 1);
     for (const auto& row : table.rows) {
-        Json object = Json::object();
-        for (std::size_t i = table.keyed ? 1 : 0; i < table.columns.size(); ++i)
-            object[table.columns[i].name] = json_value(row[i]);
-        if (table.keyed)
-            result[plain_value(row[0])] = std::move(object);
-        else
-            result.push_back(std::move(object));
+        if (table.keyed) rows.add(plain_value(row[0]), json_row(table, row));
+        else rows.add(json_row(table, row));
     }
-    return result;
+    return rows.end();
 }
 
-Json json_checks(const std::vector<Check>& checks) {
-    Json result = Json::array();
+std::string json_checks(const std::vector<Check>& checks) {
+    Members result('[', ']', 1);
     for (const Check& check : checks) {
-        result.push_back({{"name", check.name},
-                          {"ok", check.state == CheckState::ok || check.state == CheckState::skipped},
-                          {"state", std::string(check_state_name(check.state))},
-                          {"detail", check.detail},
-                          {"hint", check.hint}});
+        Members object('{', '}', 2);
+        object.add("name", quoted(check.name));
+        object.add("ok", json_value(check.state == CheckState::ok || check.state == CheckState::skipped));
+        object.add("state", quoted(std::string(check_state_name(check.state))));
+        object.add("detail", quoted(check.detail));
+        object.add("hint", quoted(check.hint));
+        result.add(object.end());
     }
-    return result;
+    return result.end();
+}
+
+std::string json_lines(const std::vector<std::string>& lines) {
+    Members result('[', ']', 1);
+    for (const std::string& line : lines) result.add(quoted(line));
+    return result.end();
 }
 
 std::string dump(const Json& json) { return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"; }
@@ -49,15 +89,16 @@ std::string dump(const Json& json) { return json.dump(2, ' ', false, Json::error
 }  // namespace
 
 std::string render_json(const Report& report) {
-    Json json{{"schema", 1}};
-    if (!report.title.empty()) json["title"] = report.title;
-    for (const Figure& figure : report.figures) json[figure.name] = json_value(figure.value);
-    for (const Table& table : report.tables) json[table.name] = json_table(table);
-    if (!report.checks.empty()) json["checks"] = json_checks(report.checks);
-    if (report.document && json.size() == 1) json["document"] = *report.document;
-    if (!report.warnings.empty()) json["warnings"] = report.warnings;
-    if (!report.next.empty()) json["next"] = report.next;
-    return dump(json);
+    Members json('{', '}', 0);
+    json.add("schema", "1");
+    if (!report.title.empty()) json.add("title", quoted(report.title));
+    for (const Figure& figure : report.figures) json.add(figure.name, json_value(figure.value));
+    for (const Table& table : report.tables) json.add(table.name, json_table(table));
+    if (!report.checks.empty()) json.add("checks", json_checks(report.checks));
+    if (report.document && report.title.empty() && report.figures.empty() && report.tables.empty() && report.checks.empty()) json.add("document", quoted(*report.document));
+    if (!report.warnings.empty()) json.add("warnings", json_lines(report.warnings));
+    if (!report.next.empty()) json.add("next", quoted(report.next));
+    return json.end() + "\n";
 }
 
 std::string render_json(const Error& error) {
