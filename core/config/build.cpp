@@ -221,6 +221,10 @@ void read_syncs(const Resolved& resolved, Values& values, Config& config) {
             values.read(prefix + "key", target.key);
             values.read(prefix + "ttl", target.ttl);
             values.read(prefix + "topic", target.topic);
+            values.read(prefix + "format", target.format);
+            values.read(prefix + "channel", target.channel);
+            values.read(prefix + "partitions", target.partitions);
+            values.read(prefix + "retention", target.retention);
             sync.to.push_back(std::move(target));
         }
         config.syncs.push_back(std::move(sync));

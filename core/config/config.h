@@ -63,6 +63,10 @@ struct SyncTarget {
     std::string key;
     std::optional<Millis> ttl;
     std::string topic;
+    std::string format;              // Redis: hash, json; Kafka: json, debezium; empty: the store's default
+    std::string channel;
+    int partitions = 0;              // 0: the broker's default
+    std::optional<Millis> retention;
 };
 
 struct SyncConfig {

@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <optional>
 #include <set>
+#include <span>
 
 #include "core/base/text.h"
 
@@ -128,7 +130,67 @@ bool good_topic(const std::string& topic) {
     return topic.size() <= 249 && topic != "." && topic != ".." && std::all_of(topic.begin(), topic.end(), allowed);
 }
 
-void check_target(const std::string& what, const SyncConfig& sync, const SyncTarget& target, Checker& check) {
+// What the target's URL says it is; unknown schemes are told where stores are opened.
+enum class Product { redis, kafka, other, unknown };
+
+Product product_of(const Config& config, const std::string& store) {
+    const auto found = config.stores.find(store);
+    if (found == config.stores.end()) return Product::unknown;
+    const std::string scheme = found->second.url.substr(0, found->second.url.find("://"));
+    if (scheme.starts_with("redis")) return Product::redis;
+    return scheme == "kafka" || scheme == "kafkas" ? Product::kafka : Product::other;
+}
+
+std::string without_placeholders(std::string text) {
+    for (const std::string_view name : {"{schema}", "{table}"}) {
+        for (auto at = text.find(name); at != std::string::npos; at = text.find(name)) text.replace(at, name.size(), "x");
+    }
+    return text;
+}
+
+void check_format(const std::string& what, const SyncTarget& target, std::span<const std::string> formats, Checker& check) {
+    if (target.format.empty() || std::find(formats.begin(), formats.end(), target.format) != formats.end()) return;
+    check.problem(fmt::format("{}: '{}' has no format {}{}", what, target.store, target.format, did_you_mean(target.format, formats)),
+                  formats.empty() ? "only Redis and Kafka targets have one: remove it" : "one of: " + join(formats, ", "));
+}
+
+// Settings that only another kind of store reads.
+void check_strangers(const std::string& what, const SyncTarget& target, Product product, Checker& check) {
+    const auto stranger = [&](bool set, Product owner, std::string_view setting, std::string_view whose) {
+        if (set && product != owner) check.problem(fmt::format("{}: {} of '{}' is a setting for {}", what, setting, target.store, whose), "remove it");
+    };
+    stranger(!target.key.empty(), Product::redis, "key", "Redis");
+    stranger(target.ttl.has_value(), Product::redis, "ttl", "Redis");
+    stranger(!target.channel.empty(), Product::redis, "channel", "Redis");
+    stranger(!target.topic.empty(), Product::kafka, "topic", "Kafka");
+    stranger(target.partitions != 0, Product::kafka, "partitions", "Kafka");
+    stranger(target.retention.has_value(), Product::kafka, "retention", "Kafka");
+}
+
+void check_landing(const std::string& what, const SyncConfig& sync, const SyncTarget& target, Product product, Checker& check) {
+    static const std::vector<std::string> of_redis{"hash", "json"}, of_kafka{"json", "debezium"};
+    const bool several = target.table.empty() && sync.tables.size() > 1;
+    if (product == Product::unknown) return;
+    check_strangers(what, target, product, check);
+    if (product == Product::other) check_format(what, target, {}, check);
+    if (product == Product::redis) {
+        check_format(what, target, of_redis, check);
+        if (target.key.find('{') == std::string::npos)
+            check.problem(fmt::format("{}: '{}' needs a key with columns", what, target.store), "key = \"portfolio:{user_id}:{asset_id}\"");
+        else if (several)
+            check.problem(fmt::format("{}: the key '{}' would be that of several tables", what, target.key), "one [[sync.to]] with table and key for each");
+        if (target.ttl && target.ttl->count() == 0) check.problem(fmt::format("{}: ttl of '{}' is nothing", what, target.store), "leave it out: rows stay");
+    }
+    if (product == Product::kafka) {
+        check_format(what, target, of_kafka, check);
+        if (target.topic.empty())
+            check.problem(fmt::format("{}: '{}' needs a topic", what, target.store), "topic = \"changes.{table}\"");
+        else if (several && target.topic.find("{table}") == std::string::npos)
+            check.problem(fmt::format("{}: the topic '{}' would be that of several tables", what, target.topic), "topic = \"changes.{table}\", or table = \"...\"");
+    }
+}
+
+void check_target(const std::string& what, const SyncConfig& sync, const SyncTarget& target, Product product, Checker& check) {
     if (check.required(what + ": store of a [[sync.to]]", target.store)) check.store(what, target.store);
     if (target.store == sync.from) check.problem(fmt::format("{}: '{}' cannot be both source and target", what, target.store));
     if (!target.table.empty() && std::find(sync.tables.begin(), sync.tables.end(), target.table) == sync.tables.end()) {
@@ -139,11 +201,12 @@ void check_target(const std::string& what, const SyncConfig& sync, const SyncTar
     if (!good_key(target.key))
         check.problem(fmt::format("{}: the key '{}' has unmatched braces", what, target.key),
                       "write it like portfolio:{user_id}");
-    if (!good_topic(target.topic))
-        check.problem(fmt::format("{}: '{}' is no name for a topic", what, target.topic), "letters, digits, '.', '_' and '-'");
+    if (!good_topic(without_placeholders(target.topic)))
+        check.problem(fmt::format("{}: '{}' is no name for a topic", what, target.topic), "letters, digits, '.', '_' and '-'; {schema} and {table}");
+    check_landing(what, sync, target, product, check);
 }
 
-void check_sync(const SyncConfig& sync, std::set<std::string>& names, Checker& check) {
+void check_sync(const Config& config, const SyncConfig& sync, std::set<std::string>& names, Checker& check) {
     const std::string what = "sync " + sync.name;
     if (check.required("sync: name", sync.name) && !names.insert(sync.name).second)
         check.problem(what + " is there twice", "names are unique");
@@ -160,7 +223,19 @@ void check_sync(const SyncConfig& sync, std::set<std::string>& names, Checker& c
             check.problem(fmt::format("{}: '{}' is not a table's name", what, table), "write schema.table");
     }
     if (sync.to.empty()) check.problem(what + " goes nowhere", "add [[sync.to]] with a store");
-    for (const SyncTarget& target : sync.to) check_target(what, sync, target, check);
+    for (const SyncTarget& target : sync.to) check_target(what, sync, target, product_of(config, target.store), check);
+}
+
+// Two tables in one key or topic would overwrite each other's rows.
+void check_shared(const Config& config, std::map<std::string, std::string>& owners, const SyncConfig& sync, Checker& check) {
+    for (const SyncTarget& target : sync.to) {
+        const std::string& name = target.key.empty() ? target.topic : target.key;
+        if (name.empty() || !config.stores.contains(target.store)) continue;
+        const std::string owner = fmt::format("{} of sync {}", target.table.empty() ? "the tables" : target.table, sync.name);
+        const bool by_table = name.find("{table}") != std::string::npos && !target.table.empty();
+        const auto [found, is_new] = owners.emplace(target.store + "\n" + name + (by_table ? "\n" + target.table : ""), owner);
+        if (!is_new) check.problem(fmt::format("sync {}: '{}' of '{}' is taken twice: by {} and by {}", sync.name, name, target.store, found->second, owner), "each table needs its own");
+    }
 }
 
 }  // namespace
@@ -173,9 +248,11 @@ void check_jobs(const Config& config, const std::function<std::string(const std:
         check_partition(config.partitions[i], check);
     }
     std::set<std::string> names;
+    std::map<std::string, std::string> owners;
     for (std::size_t i = 0; i < config.syncs.size(); ++i) {
         check.at(place(fmt::format("sync[{}]", i)));
-        check_sync(config.syncs[i], names, check);
+        check_sync(config, config.syncs[i], names, check);
+        check_shared(config, owners, config.syncs[i], check);
     }
 }
 

@@ -52,9 +52,14 @@ const std::vector<Setting>& setting_table() {
         {"sync[].tables", list, "", "schema.table, in the source", true},
         {"sync[].to[].store", text, "", "the store that is written", true},
         {"sync[].to[].table", text, "", "only this table of the set; without it, all"},
-        {"sync[].to[].key", text, "", "cache key, with {column} where a value goes"},
-        {"sync[].to[].ttl", duration, "", "how long a cached row lives"},
-        {"sync[].to[].topic", text, "", "topic the changes go to"},
+        {"sync[].to[].key", text, "", "Redis: the row's key, with {column} where a value goes"},
+        {"sync[].to[].format", choice, "", "how a row looks there; Redis: hash unless said otherwise, or json; Kafka: json unless said otherwise, or debezium", false,
+         {"hash", "json", "debezium"}},
+        {"sync[].to[].ttl", duration, "", "Redis: how long a row lives; without it, for ever"},
+        {"sync[].to[].channel", text, "", "Redis: where each change is published as well"},
+        {"sync[].to[].topic", text, "", "Kafka: where the changes go; {schema} and {table} stand for the table's"},
+        {"sync[].to[].partitions", integer, "", "Kafka: of a topic that does not exist yet; the broker's default without it"},
+        {"sync[].to[].retention", duration, "", "Kafka: of a topic that does not exist yet; the broker's default without it"},
     };
     return table;
 }

@@ -12,6 +12,7 @@
 #include "core/base/text.h"
 #include "core/store/kafka/kafka.h"
 #include "core/store/redis/redis.h"
+#include "core/sync/routes.h"
 
 namespace ysdb {
 
@@ -90,25 +91,39 @@ void check_redis(redis::RedisStore& store, const SyncTarget& target, const std::
 
 // --- Kafka ---
 
-void check_kafka(kafka::KafkaStore& store, const SyncTarget& target, const std::string& check, Deadline deadline, Findings& findings) {
-    if (target.topic.empty()) return findings.skip(check, "no topic is named");
-    if (const auto topic = store.topic(target.topic, deadline)) {
+// Nothing of an existing topic is changed: its partitions decide which key lies where.
+void check_topic(kafka::KafkaStore& store, const Landing& landing, const std::string& check, Deadline deadline, Findings& findings) {
+    if (const auto topic = store.topic(landing.topic, deadline)) {
         const auto leaderless = std::count_if(topic->partitions.begin(), topic->partitions.end(), [](const kafka::Partition& part) { return part.leader < 0; });
-        if (leaderless > 0) return findings.fail(check, fmt::format("{} of {} partitions of topic {} have no leader", leaderless, topic->partitions.size(), target.topic), "which broker is down?");
-        return findings.ok(check, fmt::format("topic {}, {} partitions", target.topic, topic->partitions.size()));
+        const auto count = topic->partitions.size();
+        if (leaderless > 0) findings.fail(check, fmt::format("{} of {} partitions of topic {} have no leader", leaderless, count, landing.topic), "which broker is down?");
+        else if (landing.partitions > 0 && count != static_cast<std::size_t>(landing.partitions))
+            findings.warn(check, fmt::format("topic {} has {} partitions, configured are {}", landing.topic, count, landing.partitions),
+                          "a topic that exists is left as it is: more partitions would part a key from its past");
+        else findings.ok(check, fmt::format("topic {}, {} partitions", landing.topic, count));
+        return;
     }
     kafka::NewTopic wanted;
-    wanted.name = target.topic;
+    wanted.name = landing.topic;
+    if (landing.partitions > 0) wanted.partitions = landing.partitions;
+    if (landing.retention) wanted.settings["retention.ms"] = std::to_string(landing.retention->count());
     const auto refused = store.create_topics({&wanted, 1}, deadline, true).at(0);
     if (refused) findings.fail(check, refused->message(), "create the topic as an administrator, or allow the user of this store to");
-    else findings.ok(check, "topic " + target.topic + " does not exist yet and may be created");
+    else findings.ok(check, "topic " + landing.topic + " does not exist yet and may be created");
 }
 
-void check_target(Context& context, const SyncTarget& target, const std::string& check, Findings& findings) {
+void check_target(Context& context, const SyncConfig& sync, const SyncTarget& target, const std::string& check, Findings& findings) {
     Store& store = context.stores.get(target.store);
     if (store.sql() != nullptr && store.sql()->dialect() == Dialect::clickhouse) return check_clickhouse(*store.sql(), check, context.deadline(), findings);
     if (auto* redis = dynamic_cast<redis::RedisStore*>(&store)) return check_redis(*redis, target, check, context.deadline(), findings);
-    if (auto* kafka = dynamic_cast<kafka::KafkaStore*>(&store)) return check_kafka(*kafka, target, check, context.deadline(), findings);
+    if (auto* kafka = dynamic_cast<kafka::KafkaStore*>(&store)) {
+        for (const std::string& table : sync.tables) {
+            if (!target.table.empty() && target.table != table) continue;
+            const std::string name = target.table.empty() && sync.tables.size() > 1 ? check + "." + table : check;
+            check_topic(*kafka, landing_of(sync, target, parse_table_ref(table, check)), name, context.deadline(), findings);
+        }
+        return;
+    }
     findings.skip(check, "what may be written there is not asked");
 }
 
@@ -165,7 +180,7 @@ void check_sync_targets(Context& context, const Healths& stores, Findings& findi
         for (const SyncTarget& target : sync.to) {
             const std::string check = "sync." + sync.name + ".to." + target.store + (target.table.empty() ? "" : "." + target.table);
             if (!answers(stores, target.store)) findings.skip(check, "'" + target.store + "' does not answer");
-            else examine(check, findings, [&] { check_target(context, target, check, findings); });
+            else examine(check, findings, [&] { check_target(context, sync, target, check, findings); });
         }
     }
 }

@@ -131,6 +131,7 @@ struct Landing {
     std::string topic;                        // Kafka
     std::string channel;                      // Redis: where each change is published as well
     int partitions = 0;                       // Kafka: of a topic that is made; 0: the broker's default
+    std::optional<Millis> retention;          // Kafka: of a topic that is made; none: the broker's default
 };
 
 // Follows one table into one sink. Used by one thread at a time. Errors are the driver's own; after one the caller calls discard() and

@@ -24,7 +24,29 @@ bool chosen(const std::vector<std::string>& filter, const std::string& name) {
     return filter.empty() || std::find(filter.begin(), filter.end(), name) != filter.end();
 }
 
+std::string fill_in(std::string text, const TableRef& table) {
+    for (const auto& [name, value] : {std::pair<std::string_view, const std::string&>("{schema}", table.schema), {"{table}", table.table}}) {
+        for (auto at = text.find(name); at != std::string::npos; at = text.find(name, at + value.size())) text.replace(at, name.size(), value);
+    }
+    return text;
+}
+
 }  // namespace
+
+Landing landing_of(const SyncConfig& sync, const SyncTarget& to, const TableRef& table) {
+    Landing landing;
+    landing.set = sync.name;
+    landing.source = table;
+    landing.target = {"", table.table};
+    landing.key = to.key;
+    landing.format = to.format;
+    landing.ttl = to.ttl;
+    landing.topic = fill_in(to.topic, table);
+    landing.channel = fill_in(to.channel, table);
+    landing.partitions = to.partitions;
+    landing.retention = to.retention;
+    return landing;
+}
 
 std::vector<Route> find_routes(const Config& config, const RouteFilter& filter) {
     if (config.syncs.empty()) {
@@ -40,7 +62,7 @@ std::vector<Route> find_routes(const Config& config, const RouteFilter& filter) 
                 sinks.insert(to.store);
                 if (!to.table.empty() && to.table != table) continue;
                 const TableRef ref = parse_table_ref(table, "[[sync]] " + sync.name + ": tables");
-                all.push_back({sync.name, sync.from, ref, to.store, {"", ref.table}});
+                all.push_back({sync.name, sync.from, ref, to.store, {"", ref.table}, landing_of(sync, to, ref)});
             }
         }
     }

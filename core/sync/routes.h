@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/config/config.h"
+#include "core/store/changes.h"
 #include "core/value/type.h"
 
 namespace ysdb {
@@ -15,6 +16,7 @@ struct Route {
     TableRef table;       // in the source
     std::string sink;     // store
     TableRef target;      // in the sink; its schema is the store's own database
+    Landing landing;      // what the sink's driver is told
 };
 
 struct RouteFilter {
@@ -26,5 +28,8 @@ struct RouteFilter {
 // Throws Error(config) when nothing is configured, Error(usage) for a name the configuration does not have, with the nearest, and
 // Error(config) when two source tables would meet in one target.
 std::vector<Route> find_routes(const Config& config, const RouteFilter& filter);
+
+// Where one table of a set goes at one of its targets: {schema} and {table} of the topic and the channel are filled in.
+Landing landing_of(const SyncConfig& sync, const SyncTarget& to, const TableRef& table);
 
 }  // namespace ysdb

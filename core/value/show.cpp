@@ -6,6 +6,7 @@
 #include <chrono>
 #include <numeric>
 
+#include "core/value/calendar.h"
 #include "core/value/wide_int.h"
 
 namespace ysdb {
@@ -66,16 +67,7 @@ std::string show_uuid(std::span<const std::uint8_t> cell) {
 std::string show_date(std::int32_t days) {
     if (days == INT32_MAX) return "infinity";
     if (days == INT32_MIN) return "-infinity";
-    // Civil date from days, by Howard Hinnant's algorithm: std::chrono's year stops at 32767, PostgreSQL's at 5874897.
-    const std::int64_t z = std::int64_t{days} + 719468;
-    const std::int64_t era = (z >= 0 ? z : z - 146096) / 146097;
-    const std::int64_t of_era = z - era * 146097;
-    const std::int64_t year_of_era = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
-    const std::int64_t day_of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    const std::int64_t month_index = (5 * day_of_year + 2) / 153;
-    const std::int64_t day = day_of_year - (153 * month_index + 2) / 5 + 1;
-    const std::int64_t month = month_index < 10 ? month_index + 3 : month_index - 9;
-    const std::int64_t year = year_of_era + era * 400 + (month <= 2 ? 1 : 0);
+    const auto [year, month, day] = civil_date(days);
     if (year <= 0) return fmt::format("{:04}-{:02}-{:02} BC", 1 - year, month, day);
     return fmt::format("{:04}-{:02}-{:02}", year, month, day);
 }

@@ -5,6 +5,7 @@
 #include "core/base/error.h"
 #include "core/config/layers.h"
 #include "core/config/settings.h"
+#include "core/sync/routes.h"
 #include "tests/temp_dir.h"
 
 using namespace ysdb;
@@ -279,18 +280,66 @@ TEST_CASE("syncs are checked: names, stores, tables, targets") {
         return problems_of(load_text(two_stores + "[[sync]]\n" + sync + "[[sync.to]]\n" + to));
     };
     const std::string good = "name = \"y\"\nfrom = \"main\"\ntables = [\"public.t\"]\n";
-    CHECK(problem(good, "store = \"analytics\"\nttl = \"5m\"\nkey = \"a:{id}:{b}\"\ntopic = \"a.b-c\"\n") == "");
+    CHECK(problem(good, "store = \"analytics\"\n") == "");
     CHECK(contains(problem(good + "capture = \"wall\"\n", "store = \"analytics\"\n"),
                    "capture cannot be 'wall'; did you mean 'wal'?"));
     CHECK(contains(problem(good, "store = \"analytic\"\n"), "did you mean 'analytics'?"));
     CHECK(contains(problem(good, "store = \"main\"\n"), "both source and target"));
     CHECK(contains(problem(good, "store = \"analytics\"\ntable = \"public.x\"\n"), "'public.x' is not among its tables"));
     CHECK(contains(problem(good, "store = \"analytics\"\nkey = \"a:{id\"\n"), "unmatched braces"));
-    CHECK(contains(problem(good, "store = \"analytics\"\ntopic = \"a b\"\n"), "no name for a topic"));
     CHECK(contains(problem(good, "store = \"analytics\"\nttl = \"5\"\n"), "is not a duration"));
     CHECK(contains(problem("name = \"y\"\ntables = [1]\n", "store = \"analytics\"\n"), "has to be a list of texts"));
     CHECK(contains(problem("name = \"Y Z\"\ntables = [\"a\"]\n", "store = \"analytics\"\n"), "is no name for a sync"));
     CHECK(contains(problems_of(load_text(two_stores + "[[sync]]\nname = \"y\"\ntables = [\"t\"]\n")), "goes nowhere"));
+}
+
+TEST_CASE("a sync target says what its kind of store needs, and nothing that another kind reads") {
+    const std::string stores = two_stores + "[stores.cache]\nurl = \"redis://h\"\n[stores.events]\nurl = \"kafka://h\"\n";
+    const auto problem = [&](const std::string& to, const std::string& tables = "\"public.t\"") {
+        return problems_of(load_text(stores + "[[sync]]\nname = \"y\"\ntables = [" + tables + "]\n[[sync.to]]\n" + to));
+    };
+    CHECK(problem("store = \"cache\"\nttl = \"5m\"\nkey = \"a:{id}:{b}\"\nformat = \"json\"\nchannel = \"c\"\n") == "");
+    CHECK(problem("store = \"events\"\ntopic = \"a.b-c\"\nformat = \"debezium\"\npartitions = 6\nretention = \"7d\"\n") == "");
+    CHECK(problem("store = \"events\"\ntopic = \"{schema}.{table}\"\n", "\"public.t\", \"public.u\"") == "");
+
+    CHECK(contains(problem("store = \"cache\"\n"), "'cache' needs a key with columns"));
+    CHECK(contains(problem("store = \"cache\"\nkey = \"all\"\n"), "'cache' needs a key with columns"));
+    CHECK(contains(problem("store = \"cache\"\nkey = \"a:{id}\"\n", "\"public.t\", \"public.u\""), "would be that of several tables"));
+    CHECK(contains(problem("store = \"cache\"\nkey = \"a:{id}\"\nformat = \"jsn\"\n"), "cannot be 'jsn'; did you mean 'json'?"));
+    CHECK(contains(problem("store = \"cache\"\nkey = \"a:{id}\"\nformat = \"debezium\"\n"), "'cache' has no format debezium"));
+    CHECK(contains(problem("store = \"cache\"\nkey = \"a:{id}\"\ntopic = \"t\"\n"), "topic of 'cache' is a setting for Kafka"));
+    CHECK(contains(problem("store = \"cache\"\nkey = \"a:{id}\"\nttl = \"0s\"\n"), "ttl of 'cache' is nothing"));
+    CHECK(contains(problem("store = \"events\"\n"), "'events' needs a topic"));
+    CHECK(contains(problem("store = \"events\"\ntopic = \"a b\"\n"), "no name for a topic"));
+    CHECK(contains(problem("store = \"events\"\ntopic = \"{tabel}\"\n"), "no name for a topic"));
+    CHECK(contains(problem("store = \"events\"\ntopic = \"a\"\n", "\"public.t\", \"public.u\""), "would be that of several tables"));
+    CHECK(contains(problem("store = \"events\"\ntopic = \"a\"\nformat = \"hash\"\n"), "'events' has no format hash"));
+    CHECK(contains(problem("store = \"events\"\ntopic = \"a\"\nttl = \"5m\"\n"), "ttl of 'events' is a setting for Redis"));
+    CHECK(contains(problem("store = \"analytics\"\nkey = \"a:{id}\"\n"), "key of 'analytics' is a setting for Redis"));
+    CHECK(contains(problem("store = \"analytics\"\nformat = \"json\"\n"), "'analytics' has no format json"));
+    const std::string two = "\"public.t\", \"public.u\"";
+    CHECK(contains(problem("store = \"cache\"\ntable = \"public.t\"\nkey = \"a:{id}\"\n[[sync.to]]\nstore = \"cache\"\ntable = \"public.u\"\nkey = \"a:{id}\"\n", two), "is taken twice"));
+    CHECK(problem("store = \"events\"\ntable = \"public.t\"\ntopic = \"{table}\"\n[[sync.to]]\nstore = \"events\"\ntable = \"public.u\"\ntopic = \"{table}\"\n", two) == "");
+}
+
+TEST_CASE("a route carries its landing, with the table's names in topic and channel") {
+    const Config config = load_text(two_stores + "[stores.cache]\nurl = \"redis://h\"\n[stores.events]\nurl = \"kafka://h\"\n"
+                                    "[[sync]]\nname = \"y\"\ntables = [\"public.t\", \"app.u\"]\n"
+                                    "[[sync.to]]\nstore = \"events\"\ntopic = \"c.{schema}.{table}\"\nretention = \"1h\"\npartitions = 3\nformat = \"debezium\"\n"
+                                    "[[sync.to]]\nstore = \"cache\"\ntable = \"app.u\"\nkey = \"u:{id}\"\nchannel = \"news-{table}\"\nttl = \"5m\"\n");
+    REQUIRE(problems_of(config) == "");
+    const auto routes = find_routes(config, {});
+    REQUIRE(routes.size() == 3);
+    CHECK(routes[0].landing.topic == "c.public.t");
+    CHECK(routes[1].landing.topic == "c.app.u");
+    CHECK(routes[1].landing.source.text() == "app.u");
+    CHECK(routes[1].landing.retention == Millis(3'600'000));
+    CHECK(routes[1].landing.partitions == 3);
+    CHECK(routes[1].landing.format == "debezium");
+    CHECK(routes[2].landing.set == "y");
+    CHECK(routes[2].landing.key == "u:{id}");
+    CHECK(routes[2].landing.channel == "news-u");
+    CHECK(routes[2].landing.ttl == Millis(300'000));
 }
 
 TEST_CASE("paths are relative to the file or the working directory that says them") {
