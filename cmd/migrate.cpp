@@ -7,13 +7,11 @@ namespace ysdb {
 
 namespace {
 
-FlagSpec env_flag() { return {"--env", "NAME", "where this is: files with env:NAME run only there", "environment of [migrate]"}; }
-
 std::vector<FlagSpec> choice_flags() {
     return {{"--to", "V", "the last version to apply", "all that is pending"},
             {"--steps", "N", "at most so many migrations", "all that is pending"},
             {"--out-of-order", "", "also apply versions below one that is applied"},
-            env_flag(),
+            migrate_env_flag(),
             {"--guard", "MODE", "what a server in trouble means for statements on large tables; otherwise guard of [migrate]", "", {"off", "warn", "refuse"}},
             {"--guard-above", "SIZE", "from which size on a table is large", "1GiB"}};
 }
@@ -56,10 +54,20 @@ CommandSpec plan_verb() {
     CommandSpec verb;
     verb.name = "plan";
     verb.summary = "show what up would do: statements, locks, sizes";
-    verb.description = "Reads files, history and catalogs and changes nothing: the same as ysdb migrate up --dry-run.";
+    verb.description =
+        "Reads files, history and catalogs and changes nothing: the same as ysdb migrate up --dry-run.\n\n"
+        "--rehearse runs it all on a scratch server and says what was seen there: the locks that each statement really took and for how long they were held, the tables "
+        "that it really rewrote or read as a whole, rows, time. The scratch server gets its schema by the migrations that are applied, and has no other rows than theirs: "
+        "locks, rewrites and reads are what they will be on the live server, times are not. It is a lab in a temporary directory, or a database of its own on --scratch; never the live server.";
     verb.flags = choice_flags();
-    verb.examples = {{"ysdb migrate plan", "every pending statement with the locks it takes"}};
-    verb.run = [](const Invocation& line, Context& context, Operator&) { return migrate::plan_report(context, up_options(line)); };
+    verb.flags.push_back({"--rehearse", "", "run it on a scratch server and say what it really did there"});
+    verb.flags.push_back(migrate_scratch_flag());
+    verb.examples = {{"ysdb migrate plan", "every pending statement with the locks it takes"}, {"ysdb migrate plan --rehearse", "the same, as it was seen on a scratch server"}};
+    verb.run = [](const Invocation& line, Context& context, Operator&) {
+        if (line.has("--rehearse")) return migrate::rehearse(context, up_options(line), migrate_scratch_options(line));
+        if (line.has("--scratch")) throw Error(Code::usage, "--scratch is for --rehearse");
+        return migrate::plan_report(context, up_options(line));
+    };
     return verb;
 }
 
@@ -70,7 +78,7 @@ CommandSpec status_verb() {
     verb.description =
         "States: applied; pending; partial (a run stopped in the middle, up goes on there); unknown (of one statement nothing tells whether it "
         "took effect, repair says so); changed (edited after it was applied); missing (applied, and its file is gone); skipped (for another environment). A repeatable one that was edited is pending again.";
-    verb.flags = {env_flag()};
+    verb.flags = {migrate_env_flag()};
     verb.examples = {{"ysdb migrate status --output json", "for scripts"}};
     verb.run = [](const Invocation& line, Context& context, Operator&) {
         return migrate::status(context, line.has("--env") ? line.text("--env") : std::nullopt);
@@ -128,6 +136,7 @@ CommandSpec baseline_verb() {
 
 }  // namespace
 
+FlagSpec migrate_env_flag() { return {"--env", "NAME", "where this is: files with env:NAME run only there", "environment of [migrate]"}; }
 FlagSpec migrate_lock_wait_flag() { return {"--lock-wait", "DURATION", "how long to wait for another run", "1m"}; }
 
 CommandSpec migrate_command() {

@@ -47,6 +47,14 @@ CommandSpec migrate_dump_verb() {
     return verb;
 }
 
+FlagSpec migrate_scratch_flag() {
+    return {"--scratch", "URL", "apply to a database of its own on this server, a URL without a password or the name of a store; once for PostgreSQL, once for ClickHouse", "a lab", {}, true};
+}
+
+migrate::ScratchOptions migrate_scratch_options(const Invocation& line) {
+    return {line.all("--scratch"), std::filesystem::temp_directory_path(), default_cache_dir(), own_program()};
+}
+
 CommandSpec migrate_drift_verb() {
     CommandSpec verb;
     verb.name = "drift";
@@ -57,15 +65,14 @@ CommandSpec migrate_drift_verb() {
         "killed left, the next one removes. The live server is only read: --scratch refuses it.\n\n"
         "Roles that a migration names and nobody makes are made up in the lab; owners and privileges are not compared. Not compared either: ysdb's own schema, what "
         "extensions brought, partitions of tables in [[partition]]. Ends with exit code 1 when something differs.";
-    verb.flags = {{"--scratch", "URL", "apply to a database of its own on this server, a URL without a password or the name of a store; once for PostgreSQL, once for ClickHouse", "a lab", {}, true},
+    verb.flags = {migrate_scratch_flag(),
+                  migrate_env_flag(),
                   {"--lock-wait", "DURATION", "how long to wait for another run on the scratch server", "1m"}};
     verb.examples = {{"ysdb migrate drift", "did somebody change the live schema by hand?"}, {"ysdb migrate drift --output json", "for a monitor: \"differences\" is 0 or more"}};
     verb.run = [](const Invocation& line, Context& context, Operator&) {
         migrate::DriftOptions options;
-        options.scratch = line.all("--scratch");
-        options.temporary = std::filesystem::temp_directory_path();
-        options.cache = default_cache_dir();
-        options.program = own_program();
+        options.scratch = migrate_scratch_options(line);
+        if (line.has("--env")) options.environment = line.text("--env");
         options.lock_wait = *line.duration("--lock-wait");
         return migrate::drift(context, options);
     };

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cmd/command.h"
+#include "core/migrate/scratch.h"
 
 namespace ysdb {
 
@@ -13,5 +14,8 @@ CommandSpec migrate_drift_verb();
 CommandSpec migrate_adopt_verb();
 
 FlagSpec migrate_lock_wait_flag();
+FlagSpec migrate_env_flag();
+FlagSpec migrate_scratch_flag();
+migrate::ScratchOptions migrate_scratch_options(const Invocation& line);
 
 }  // namespace ysdb

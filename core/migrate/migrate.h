@@ -10,6 +10,7 @@
 #include "core/context.h"
 #include "core/migrate/planner.h"
 #include "core/migrate/recipe.h"
+#include "core/migrate/scratch.h"
 #include "core/report/report.h"
 
 namespace ysdb::migrate {
@@ -42,15 +43,16 @@ Report repair(Context& context, const Repair& repair, Millis lock_wait);
 Report baseline(Context& context, const std::string& version, Millis lock_wait);
 
 struct DriftOptions {
-    std::vector<std::string> scratch;        // where to apply the migrations: names of stores, or URLs; a lab is started for a store of another product
-    std::filesystem::path temporary;         // where labs are made
-    std::filesystem::path cache;             // their downloads
-    std::string program;                     // ysdb itself
+    ScratchOptions scratch;
+    std::optional<std::string> environment;  // instead of the configuration's
     Millis lock_wait{60'000};
 };
 // Applies the migrations that are recorded as applied to a scratch server, never the live one (law 19), and compares what came of it with the
 // live schemas. Code::differences when they differ.
 Report drift(Context& context, const DriftOptions& options);
+// Runs what `up` would run, on a scratch server that has the schema of what is applied, and says what each statement did there: time, locks that were really
+// taken and how long they were held, tables that were really rewritten or read, rows. Throws what `up` would throw for a statement that fails.
+Report rehearse(Context& context, const UpOptions& options, const ScratchOptions& scratch);
 
 struct AdoptOptions {
     bool convert = false;                    // also write the files in our layout; the originals are kept below adopted/

@@ -12,9 +12,14 @@
 #include "core/migrate/variables.h"
 #include "core/plan/plan.h"
 
+namespace ysdb::plan {
+class Observer;
+}
+
 namespace ysdb::migrate {
 
 struct UpOptions {
+    plan::Observer* observer = nullptr;  // sees each step
     std::optional<std::string> to;       // the last version to apply
     std::optional<std::int64_t> steps;   // at most so many migrations
     bool out_of_order = false;           // also apply versions below one that is applied

@@ -64,6 +64,7 @@ plan::ExecutorOptions executor_options(const RunOptions& options) {
     plan::ExecutorOptions executor;
     executor.lock_timeout = options.lock_timeout;
     executor.orphan_wait = options.lock_wait;
+    executor.observer = options.observer;
     return executor;
 }
 

@@ -14,6 +14,7 @@ namespace ysdb::migrate {
 struct RunOptions {
     Millis lock_timeout{5'000};
     Millis lock_wait{60'000};
+    plan::Observer* observer = nullptr;
     std::string command;                 // that goes on after a failure: "ysdb migrate up"
 };
 

@@ -87,7 +87,7 @@ Report up(Context& context, const UpOptions& options) {
 
     Report report;
     Table& table = add_migration_table(report);
-    Runner runner(work, lock, {options.lock_timeout, options.lock_wait, "ysdb migrate up"});
+    Runner runner(work, lock, {options.lock_timeout, options.lock_wait, options.observer, "ysdb migrate up"});
     plan::Plan plan = plan_of(work, run);
     guard(plan, context, options);
     runner.apply(plan, run.selected(), Direction::up, table);

@@ -156,7 +156,7 @@ ScriptResult Executor::send(const Unit& unit, Lane& lane, std::span<const SqlTex
     for (int tries = 1;; ++tries, pause = std::min(pause * 2, longest_pause)) {
         ScriptResult result = [&] {
             const auto guard = watch_->over(lane.sql(), *lane.session, label, unit.what);
-            return lane.session->script(statements, Deadline::never());
+            return options_.observer ? watched_script(unit, lane, statements, first) : lane.session->script(statements, Deadline::never());
         }();
         result.done -= std::min(result.done, first - 1);  // as if BEGIN alone stood before the steps
         if (!result.error || result.error->code() == Code::connect) return result;
@@ -168,6 +168,32 @@ ScriptResult Executor::send(const Unit& unit, Lane& lane, std::span<const SqlTex
         context_.log.warn("lock not free", {{"unit", unit.what}, {"try", tries}, {"of", options_.lock_tries}, {"reason", result.error->message()}});
         if (!pause_for(pause, context_.stop)) return result;
     }
+}
+
+ScriptResult Executor::watched_script(const Unit& unit, Lane& lane, std::span<const SqlStatement> statements, std::size_t first) {
+    const auto start = SteadyClock::now();
+    ScriptResult result;
+    for (std::size_t i = 0; i < statements.size(); ++i, ++result.done) {
+        const SqlStatement& statement = statements[i];
+        const bool is_step = i >= first && i < first + unit.steps.size();
+        if (i == first) options_.observer->begin(unit, lane.sql(), *lane.session);
+        const auto begun = SteadyClock::now();
+        std::optional<std::uint64_t> rows;
+        if (is_step && !statement.copy_rows) {
+            try {
+                rows = lane.session->query(statement.sql, statement.params, Deadline::never()).affected;
+            } catch (const Error& error) {
+                result.error = error;
+                return result;
+            }
+        } else if (const ScriptResult one = lane.session->script(statements.subspan(i, 1), Deadline::never()); one.error) {
+            result.error = one.error;
+            return result;
+        }
+        if (is_step) options_.observer->done(unit, unit.steps[i - first], lane.sql(), *lane.session, std::chrono::duration<double>(SteadyClock::now() - begun).count(), rows);
+    }
+    options_.observer->end(unit, std::chrono::duration<double>(SteadyClock::now() - start).count());
+    return result;
 }
 
 // --- one step outside a transaction -------------------------------------------------------------------------------------------
@@ -193,11 +219,18 @@ std::optional<Failure> Executor::alone(const Unit& unit, Lane& lane) {
     lane.session->set_label(intent.label);
     lane.dirty = lane.dirty || unit.dirties_session;
     Millis pause = first_pause;
+    if (options_.observer) options_.observer->begin(unit, lane.sql(), *lane.session);
     for (int tries = 1;; ++tries, pause = std::min(pause * 2, longest_pause)) {
         try {
             const auto guard = watch_->over(lane.sql(), *lane.session, intent.label, step.what);
             fault::point("plan.run.before");
-            lane.session->query(sql, Deadline::never());
+            const auto begun = SteadyClock::now();
+            const SqlResult result = lane.session->query(sql, Deadline::never());
+            if (options_.observer) {
+                const double seconds = std::chrono::duration<double>(SteadyClock::now() - begun).count();
+                options_.observer->done(unit, step, lane.sql(), *lane.session, seconds, result.affected);
+                options_.observer->end(unit, seconds);
+            }
             fault::point("plan.run.after");
             break;
         } catch (const Error& error) {

@@ -18,10 +18,23 @@ namespace ysdb::plan {
 
 class Watch;
 
+// Told of each step while it is run, for who wants to see what it does. Called by the thread that runs the plan.
+class Observer {
+public:
+    virtual ~Observer() = default;
+    // Before the first step; in its transaction, where it has one.
+    virtual void begin(const Unit& unit, SqlStore& store, SqlSession& session) = 0;
+    // After a step, its transaction still open. `rows`: that it changed or read, where the server says so.
+    virtual void done(const Unit& unit, const Step& step, SqlStore& store, SqlSession& session, double seconds, std::optional<std::uint64_t> rows) = 0;
+    // It is committed.
+    virtual void end(const Unit& unit, double seconds) = 0;
+};
+
 struct ExecutorOptions {
     Millis lock_timeout{5'000};   // PostgreSQL's lock_timeout for a statement; a unit may bring its own
     int lock_tries = 10;          // how often a unit that found no lock is tried in all
     Millis orphan_wait{60'000};   // for a statement that a killed run left on its server
+    Observer* observer = nullptr; // statements are then sent one by one
 };
 
 struct Failure {
@@ -68,6 +81,8 @@ private:
     std::optional<Failure> batched(const Unit& unit, Lane& lane);
     // Of a unit whose first step an earlier run began. True: it took effect, its outcome is written. False: it must run.
     bool settle(const Unit& unit, const std::optional<SqlText>& mark, Lane& lane, std::optional<Failure>& unknown);
+    // The same as SqlSession::script, statement by statement; the steps are statements `first` and on.
+    ScriptResult watched_script(const Unit& unit, Lane& lane, std::span<const SqlStatement> statements, std::size_t first);
     ScriptResult send(const Unit& unit, Lane& lane, std::span<const SqlText> tail, const std::string& label);
     void record(const Unit& unit);
     std::vector<SqlText> closing(const Unit& unit, bool journaled);

@@ -54,6 +54,8 @@ std::optional<Failure> Executor::batched(const Unit& unit, Lane& lane) {
     fault::point("plan.intent.after");
     lane.session->set_label(intent.label);
 
+    if (options_.observer) options_.observer->begin(unit, lane.sql(), *lane.session);
+    const auto begun = SteadyClock::now();
     Backfill fill(*lane.session, batches, step.sql);
     const std::string before = lane.pooled ? fmt::format("SET LOCAL lock_timeout = {}", lock_timeout.count()) : std::string();
     const SqlText check = at_home(lane) ? lock_.still_ours() : SqlText{};
@@ -119,6 +121,11 @@ std::optional<Failure> Executor::batched(const Unit& unit, Lane& lane) {
         journal_.write(outcome, context_.deadline());
         const std::string kept = fill.rows_read() == 0 ? "" : fmt::format("{} rows of the table are done, {} were changed, and stay so", human_count(static_cast<double>(fill.rows_read())), human_count(static_cast<double>(fill.rows_changed())));
         return Failure{0, 0, with_hint(error, kept)};
+    }
+    if (options_.observer) {
+        const double seconds = std::chrono::duration<double>(SteadyClock::now() - begun).count();
+        options_.observer->done(unit, step, lane.sql(), *lane.session, seconds, static_cast<std::uint64_t>(fill.rows_changed()));
+        options_.observer->end(unit, seconds);
     }
     context_.log.info("backfilled", {{"step", step.place}, {"rows", fill.rows_read()}, {"changed", fill.rows_changed()}});
     finish(intent);

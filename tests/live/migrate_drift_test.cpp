@@ -7,6 +7,7 @@
 
 #include "tests/live/migrate_project.h"
 #include "tests/live/own_lab.h"
+#include "tests/live/scratch_place.h"
 
 using namespace ysdb;
 using namespace ysdb::test;
@@ -15,21 +16,6 @@ using Json = nlohmann::json;
 namespace {
 
 bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
-// Scratch labs of this test are made below a TMPDIR of its own.
-struct Scratch {
-    OwnLab place;  // names a directory that servers can reach; nothing is started in it
-    Scratch() { std::filesystem::create_directories(place.base()); }
-    ~Scratch() {
-        for (const auto& entry : std::filesystem::directory_iterator(place.base())) {
-            for (const auto& lab : std::filesystem::directory_iterator(entry.path())) {
-                NoProgress silent;
-                ysdb::lab::Lab({lab.path(), place.api().dir(), YSDB_BINARY}).down(true, silent);
-            }
-        }
-    }
-    bool empty() const { return std::filesystem::is_empty(place.base()); }
-};
 
 CommandResult drift(const MigrateProject& project, const Scratch& scratch, std::vector<std::string> arguments = {}, const std::string& fault = {}) {
     arguments.insert(arguments.begin(), {"migrate", "drift"});
@@ -137,6 +123,21 @@ TEST_CASE("the live server is refused as scratch, whatever its name; a database 
     const CommandResult password = drift(project, scratch, {"--scratch", "postgres://a:secret@127.0.0.1/x"});
     CHECK(password.exit_code == 2);
     CHECK(!has(password.err, "secret"));
+}
+
+TEST_CASE("files for an environment count where it is said to be") {
+    MigrateProject project;
+    Scratch scratch;
+    project.file("0001_a.sql", "CREATE TABLE a (id int);");
+    project.file("0002_seed.sql", "-- migrate:up env:dev\nCREATE TABLE seed (id int);");
+    REQUIRE(project.ysdb({"up", "--env", "dev"}).exit_code == 0);
+    const CommandResult nowhere = drift(project, scratch);
+    CHECK(nowhere.exit_code == 1);
+    CHECK(has(nowhere.out, "table public.seed: unexpected"));
+    CHECK(has(nowhere.err, "0002_seed was applied, and is not for a place without an environment"));
+    const CommandResult dev = drift(project, scratch, {"--env", "dev"});
+    CAPTURE(dev.out);
+    CHECK(dev.exit_code == 0);
 }
 
 TEST_CASE("what a killed run leaves, the next one removes") {
