@@ -18,6 +18,7 @@ CommandSpec migrate_lint_verb() {
                   {"--offline", "", "look at no store: every file, each for itself, and no sizes"},
                   {"--fail-on", "SEVERITY", "the least severity that ends with exit code 1", "error", {"error", "warning", "note"}},
                   {"--sarif", "FILE", "also write the findings there, as SARIF 2.1.0 for code scanners"},
+                  {"--gitlab", "FILE", "also write the findings there, as a code quality report for GitLab", ""},
                   {"--github", "", "print the findings as annotations of a GitHub workflow"}};
     verb.examples = {{"ysdb migrate lint", "what is pending, with the sizes of the live tables"},
                      {"ysdb migrate lint --offline --github", "in CI, where no database can be reached"},
@@ -29,6 +30,7 @@ CommandSpec migrate_lint_verb() {
         options.offline = line.has("--offline");
         options.github = line.has("--github");
         options.sarif = line.text_or("--sarif", "");
+        options.gitlab = line.text_or("--gitlab", "");
         options.fail_on = migrate::lint::severity_of(line.text_or("--fail-on", "error"));
         return migrate::lint_report(context, options);
     };

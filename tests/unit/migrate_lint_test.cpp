@@ -347,6 +347,23 @@ TEST_CASE("SARIF has the fields that code scanners require") {
     CHECK(Json::parse(sarif_of({})).at("runs").at(0).at("results") == Json::array());
 }
 
+TEST_CASE("GitLab's report names each finding by itself, and by the same name when only its line moves") {
+    const auto report = [](const std::string& text) {
+        const Migration file = file_of(text, Dialect::postgres);
+        return Json::parse(gitlab_of(findings_of(judge({}, {&file}, false)[0], {})));
+    };
+    const Json issues = report("TRUNCATE a;\nTRUNCATE a;\nDROP INDEX b;");
+    REQUIRE(issues.size() == 3);
+    CHECK(issues[0].at("check_name") == "truncate");
+    CHECK(issues[0].at("severity") == "critical");
+    CHECK(issues[2].at("severity") == "minor");
+    CHECK(issues[1].at("location").at("lines").at("begin") == 2);
+    CHECK(issues[0].at("location").at("path") == "migrations/0001_x.sql");
+    CHECK(issues[0].at("fingerprint") != issues[1].at("fingerprint"));
+    CHECK(report("\n\nTRUNCATE a;")[0].at("fingerprint") == issues[0].at("fingerprint"));
+    CHECK(report("SELECT 1") == Json::array());
+}
+
 TEST_CASE("GitHub's annotations are one line each, with what steers them escaped") {
     Migration file = file_of("TRUNCATE \"a\nb%\"", Dialect::postgres);
     file.source.path = "a,b:c.sql";

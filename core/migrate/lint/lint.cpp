@@ -132,6 +132,7 @@ Report lint_report(Context& context, const LintOptions& options) {
     report.document = (options.github ? lint::github_of(findings) : lint::text_of(findings)) +
                       fmt::format("{}, {}: {}, {}, {}\n", plural(work.judged.size(), "file"), plural(statements, "statement"), plural(errors, "error"), plural(warnings, "warning"), plural(notes, "note"));
     if (!options.sarif.empty()) write_file_atomically(options.sarif, lint::sarif_of(findings));
+    if (!options.gitlab.empty()) write_file_atomically(options.gitlab, lint::gitlab_of(findings));
     return report;
 }
 

@@ -18,6 +18,7 @@ struct LintOptions {
     bool offline = false;               // no store is looked at: every file, and no sizes
     bool github = false;                // the text is workflow commands
     std::string sarif;                  // also written there, as SARIF
+    std::string gitlab;                 // also written there, as GitLab's code quality report
     lint::Severity fail_on = lint::Severity::error;
 };
 

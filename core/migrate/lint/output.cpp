@@ -3,9 +3,11 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "core/base/hash.h"
 #include "core/base/text.h"
 #include "core/report/render.h"
 #include "core/report/text_layout.h"
@@ -81,6 +83,21 @@ std::string sarif_of(const std::vector<Finding>& findings) {
     const Json run{{"tool", {{"driver", driver}}}, {"columnKind", "unicodeCodePoints"}, {"results", results}};
     const Json log{{"$schema", "https://json.schemastore.org/sarif-2.1.0.json"}, {"version", "2.1.0"}, {"runs", Json::array({run})}};
     return log.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+std::string gitlab_of(const std::vector<Finding>& findings) {
+    Json issues = Json::array();
+    std::map<std::string, int> seen;  // of two alike, each has a fingerprint of its own, and keeps it when lines move
+    for (const Finding& finding : findings) {
+        const std::string alike = finding.file->source.path + "\n" + std::string(finding.rule->id) + "\n" + finding.message;
+        const std::string_view severity = finding.severity == Severity::error ? "critical" : finding.severity == Severity::warning ? "minor" : "info";
+        issues.push_back({{"description", full_message(finding) + ". " + std::string(finding.rule->instead)},
+                          {"check_name", finding.rule->id},
+                          {"fingerprint", sha256_hex(alike + "\n" + std::to_string(seen[alike]++))},
+                          {"severity", severity},
+                          {"location", {{"path", finding.file->source.path}, {"lines", {{"begin", finding.file->source.place(finding.offset).line}}}}}});
+    }
+    return issues.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
 std::string github_of(const std::vector<Finding>& findings) {

@@ -12,6 +12,8 @@ namespace ysdb::migrate::lint {
 std::string text_of(const std::vector<Finding>& findings);
 // SARIF 2.1.0.
 std::string sarif_of(const std::vector<Finding>& findings);
+// GitLab's code quality report.
+std::string gitlab_of(const std::vector<Finding>& findings);
 // One workflow command a finding: "::error file=...,line=...".
 std::string github_of(const std::vector<Finding>& findings);
 // The table of rules, for docs/lint.md.
