@@ -93,14 +93,18 @@ public:
     }
     void say(const std::string& comment) { text_ += "-- " + comment + "\n"; }
     void run(const std::string& sql, const std::string& allow = {}, const std::string& reason = {}) {
-        if (!allow.empty()) text_ += "-- ysdb:allow " + allow + " " + reason + "\n";
+        if (!allow.empty() && !way_back_) text_ += "-- ysdb:allow " + allow + " " + reason + "\n";
         text_ += sql + ";\n";
     }
-    void down() { text_ += "\n-- migrate:down\n"; }
+    void down() {
+        text_ += "\n-- migrate:down\n";
+        way_back_ = true;
+    }
     const std::string& text() const { return text_; }
 
 private:
     std::string text_;
+    bool way_back_ = false;   // where lint asks only who waits and what is lost, which these do not
 };
 
 struct Work {

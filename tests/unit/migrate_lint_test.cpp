@@ -303,6 +303,45 @@ TEST_CASE("an allow comment stands above, in or behind its statement, and allows
     CHECK(findings_of(judge({}, {&file}, false)[0], {})[0].message == "ysdb:allow names no rule: 'trunkate'; did you mean 'truncate'?");
 }
 
+TEST_CASE("the way back is looked at for who waits and what is lost beside what the file itself made") {
+    const std::string made = "-- migrate:up\nCREATE TABLE u (id bigint PRIMARY KEY);\nALTER TABLE t ADD a bigint, ADD b bigint;\nCREATE INDEX i ON u (id);\n-- migrate:down\n";
+    // What it made goes with it, and nobody's program is told of.
+    CHECK(rules_found(made + "DROP INDEX i; ALTER TABLE u ADD CHECK (id > 0); DROP TABLE u; ALTER TABLE t DROP a, DROP COLUMN b;") == "");
+    CHECK(rules_found(made + "DROP VIEW v; ALTER TABLE t RENAME COLUMN c TO d; REVOKE SELECT ON t FROM me") == "");
+    CHECK(rules_found(made + "DROP TABLE t") == "drop-table");
+    CHECK(rules_found(made + "ALTER TABLE t DROP c") == "drop-column");
+    CHECK(rules_found(made + "DROP TABLE u CASCADE; TRUNCATE t") == "truncate");
+    CHECK(rules_found(made + "CREATE INDEX k ON t (c)") == "index-not-concurrent");
+    CHECK(rules_found(made + "DROP INDEX k") == "drop-index-not-concurrent");
+    CHECK(rules_found(made + "CREATE INDEX CONCURRENTLY k ON t (c)") == "not-in-transaction");
+    CHECK(rules_found("-- migrate:up\nALTER TABLE t ALTER c DROP NOT NULL;\n-- migrate:down\nALTER TABLE t ALTER c SET NOT NULL", Dialect::postgres, {"drop-not-null"}) == "set-not-null");
+    CHECK(rules_found("-- migrate:up\nALTER TABLE t ALTER c TYPE bigint;\n-- migrate:down\nALTER TABLE t ALTER c TYPE int", Dialect::postgres, {"change-column-type-unknown"}) == "change-column-type");
+    const std::string clickhouse = "-- migrate:up\nCREATE TABLE u (a Int32) ENGINE = MergeTree ORDER BY a; ALTER TABLE t ADD COLUMN IF NOT EXISTS x Int32;\n-- migrate:down\n";
+    CHECK(rules_found(clickhouse + "DROP TABLE u; ALTER TABLE t DROP COLUMN x; ALTER TABLE t RENAME COLUMN a TO b", Dialect::clickhouse) == "");
+    CHECK(rules_found(clickhouse + "DROP TABLE t; ALTER TABLE t DROP COLUMN y", Dialect::clickhouse) == "ch-drop-table ch-drop-column");
+
+    // At its line; what an earlier pending file made is in use by then.
+    const Migration first = file_of("-- migrate:up\nCREATE TABLE u (id bigint PRIMARY KEY);\n-- migrate:down\nDROP TABLE u;", Dialect::postgres, "0001");
+    const Migration second = file_of("-- migrate:up\nDROP INDEX CONCURRENTLY x;\n\n-- migrate:down\nCREATE INDEX x ON u (id);", Dialect::postgres, "0002");
+    const auto judged = judge({}, {&first, &second}, true);
+    CHECK(findings_of(judged[0], {}).empty());
+    const auto findings = findings_of(judged[1], {"not-in-transaction"});
+    REQUIRE(findings.size() == 1);
+    CHECK(findings[0].rule->id == "index-not-concurrent");
+    CHECK(second.source.place(findings[0].offset).line == 5);
+}
+
+TEST_CASE("an allow comment holds in the section it stands in") {
+    const std::string up = "-- migrate:up\nSELECT 1;";
+    CHECK(rules_found(up + "\n-- migrate:down\n-- ysdb:allow truncate nobody reads it\nTRUNCATE t;") == "");
+    CHECK(rules_found(up + "\n-- migrate:down\nTRUNCATE t; -- ysdb:allow truncate nobody reads it") == "");
+    CHECK(rules_found(up + "\n-- ysdb:allow truncate of no statement\n-- migrate:down\nTRUNCATE t;") == "truncate");
+    CHECK(rules_found("-- migrate:up\nTRUNCATE t; -- ysdb:allow truncate nobody reads it\n-- migrate:down\nTRUNCATE t;") == "truncate");
+    CHECK(rules_found("-- migrate:down\nTRUNCATE t;\n-- migrate:up\n-- ysdb:allow truncate nobody reads it\nTRUNCATE t;") == "truncate");
+    CHECK(rules_found("-- ysdb:allow truncate nobody reads it\n-- migrate:up\nTRUNCATE t;") == "");
+    CHECK(rules_found(up + "\n-- migrate:down\n-- ysdb:allow drop-not-null as it was\nALTER TABLE t ALTER a DROP NOT NULL") == "allow-unused");
+}
+
 TEST_CASE("a table that is small makes a finding less, a large one more") {
     CHECK(severity_at(Severity::error, 50'000'000, 1'000'000) == Severity::error);
     CHECK(severity_at(Severity::error, 5'000'000, 1'000'000) == Severity::warning);

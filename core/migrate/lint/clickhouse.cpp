@@ -53,7 +53,17 @@ std::set<std::string> nullable_columns(Words words) {
 
 void ClickHouseRules::begin_file(bool all_new_stays_new, bool clusters) {
     if (!all_new_stays_new) new_.clear();
+    made_.clear();
+    added_columns_.clear();
     clusters_ = clusters;
+}
+
+ClickHouseRules ClickHouseRules::way_back() const {
+    ClickHouseRules back;
+    back.new_ = made_;
+    back.added_columns_ = added_columns_;
+    back.clusters_ = clusters_;
+    return back;
 }
 
 Verdict ClickHouseRules::look(std::string_view sql, bool settles) {
@@ -129,6 +139,7 @@ void ClickHouseRules::create(Words& words) {
     if (kind == "materialized view" && words.has("populate")) hit("ch-populate", name, false);
     if (kind == "table" || kind == "materialized view") table_design(name, words);
     new_.insert(name.last());
+    made_.insert(name.last());
 }
 
 void ClickHouseRules::table_design(const Name& table, Words words) {
@@ -216,7 +227,13 @@ void ClickHouseRules::alter_command(const Name& table, Words& words) {
         touch(table);
     } else if (words.take_all({"rename", "column"})) {
         hit("ch-rename-column", table);
+    } else if (words.take_all({"add", "column"})) {
+        words.take_all({"if", "not", "exists"});
+        if (const Name column = words.take_name(); !column.empty()) added_columns_.insert(table.last() + "." + column.last());
     } else if (words.take_all({"drop", "column"})) {
+        words.take_all({"if", "exists"});
+        const Name column = words.take_name();
+        if (!column.empty() && added_columns_.count(table.last() + "." + column.last()) != 0) return;
         hit("ch-drop-column", table);
         loses("a column");
     } else if (words.take_all({"clear", "column"})) {

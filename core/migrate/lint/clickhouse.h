@@ -16,6 +16,8 @@ public:
     void begin_file(bool all_new_stays_new, bool clusters);
     // `settles`: a run that was killed over it finds out by itself whether it took effect.
     Verdict look(std::string_view sql, bool settles);
+    // The rules for the migrate:down of the file that was looked at: everything is in use then but what the file made itself.
+    ClickHouseRules way_back() const;
 
 private:
     bool is_new(const Name& name) const { return new_.count(name.last()) != 0; }
@@ -29,6 +31,7 @@ private:
     void on_cluster(Words& words, const Name& table);
 
     std::set<std::string> new_;
+    std::set<std::string> made_, added_columns_;   // by this file; "table.column"
     bool clusters_ = false;
     Verdict verdict_;
 };

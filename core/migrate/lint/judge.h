@@ -12,6 +12,7 @@ namespace ysdb::migrate::lint {
 struct Judged {
     const Migration* file = nullptr;
     std::vector<Verdict> up;          // one a statement of `up`
+    std::vector<Verdict> down;        // of `down`: only what it would block, rewrite or lose beside what the file itself made
 };
 
 // `before`: files that are applied, for what they tell of the tables; nothing in them is judged. `together`: `files` are applied in one go, so

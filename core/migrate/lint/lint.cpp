@@ -112,7 +112,7 @@ Report lint_report(Context& context, const LintOptions& options) {
 
     const auto count = [&](lint::Severity severity) { return std::count_if(findings.begin(), findings.end(), [&](const lint::Finding& one) { return one.severity == severity; }); };
     std::size_t statements = 0;
-    for (const Migration* file : work.judged) statements += file->up.size();
+    for (const Migration* file : work.judged) statements += file->up.size() + file->down.size();
     const auto errors = count(lint::Severity::error), warnings = count(lint::Severity::warning), notes = count(lint::Severity::note);
     report.add_figure("files", static_cast<std::int64_t>(work.judged.size()), Unit::count);
     report.add_figure("statements", static_cast<std::int64_t>(statements), Unit::count);

@@ -58,6 +58,7 @@ void PostgresRules::begin_file(bool transaction, bool all_new_stays_new) {
         new_.clear();
         new_types_.clear();
     }
+    for (auto* of_file : {&made_, &made_types_, &touched_, &added_columns_}) of_file->clear();
     given_keys_.clear();
     enum_values_.clear();
     worked_on_.clear();
@@ -66,6 +67,23 @@ void PostgresRules::begin_file(bool transaction, bool all_new_stays_new) {
     for (auto& [table, constraints] : constraints_) {
         for (auto& [name, constraint] : constraints) constraint.added_here = false;
     }
+}
+
+PostgresRules PostgresRules::way_back() const {
+    PostgresRules back;
+    back.transaction_ = transaction_;
+    back.new_ = made_;
+    back.new_types_ = made_types_;
+    back.added_columns_ = added_columns_;
+    for (const std::string& table : touched_) {
+        if (const auto columns = columns_.find(table); columns != columns_.end()) back.columns_.insert(*columns);
+        if (const auto constraints = constraints_.find(table); constraints != constraints_.end()) back.constraints_.insert(*constraints);
+    }
+    for (auto& [table, constraints] : back.constraints_) {
+        for (auto& [name, constraint] : constraints) constraint.added_here = false;
+    }
+    if (!made_.empty()) back.indexes_ = indexes_;
+    return back;
 }
 
 Verdict PostgresRules::look(std::string_view sql, bool batched) {
@@ -137,6 +155,7 @@ void PostgresRules::hit_old(std::string_view rule, std::size_t offset, const Rel
 }
 
 void PostgresRules::touch(const Relation& table, Lock lock, bool rewrites, bool scans) {
+    touched_.insert(table.key);
     if (is_new(table) || table.shown.empty()) return;
     const auto found = std::find_if(verdict_.touches.begin(), verdict_.touches.end(), [&](const Touch& touch) { return touch.table == table.shown; });
     Touch& touch = found != verdict_.touches.end() ? *found : verdict_.touches.emplace_back(Touch{table.shown, Lock::none, false, false});
@@ -191,7 +210,9 @@ void PostgresRules::drop(Node statement) {
             columns_.erase(object.key);
             constraints_.erase(object.key);
         } else if (type == "OBJECT_INDEX") {
-            if (!concurrent) hit("drop-index-not-concurrent", at, object.shown, object.shown);
+            const auto index = indexes_.find(object.key.substr(object.key.rfind('.') + 1));
+            const bool of_new = index != indexes_.end() && new_.count(index->second) != 0;
+            if (!concurrent && !of_new) hit("drop-index-not-concurrent", at, object.shown, object.shown);
             touch(object, concurrent ? Lock::share_update_exclusive : Lock::access_exclusive);
         } else if (type == "OBJECT_SCHEMA") {
             if (!fresh) hit("drop-schema", at, object.shown);
@@ -336,17 +357,20 @@ void PostgresRules::other(Node statement, std::string_view kind) {
         const Relation table = relation(statement["into"]["rel"]);
         const bool view = statement["objtype"].is("OBJECT_MATVIEW");
         if (!view && !statement["into"]["rel"]["relpersistence"].is("t")) hit("no-primary-key", table.location, table.shown, table.shown);
-        new_.insert(table.key);
+        make(table.key);
     } else if (kind == "ViewStmt") {
-        if (!statement["replace"].truth()) new_.insert(relation(statement["view"]).key);
+        if (!statement["replace"].truth()) make(relation(statement["view"]).key);
     } else if (kind == "CreateEnumStmt" || kind == "CreateDomainStmt" || kind == "CompositeTypeStmt") {
         const Node name = kind == "CreateDomainStmt" ? statement["domainname"] : statement["typeName"];
-        if (name) new_types_.insert(relation_of_names(name).key);
+        if (name) {
+            new_types_.insert(relation_of_names(name).key);
+            made_types_.insert(relation_of_names(name).key);
+        }
         if (kind == "CreateDomainStmt" && constraint_of(statement, "CONSTR_CHECK")) hit("create-domain-constraint", location(constraint_of(statement, "CONSTR_CHECK")), relation_of_names(name).shown);
     } else if (kind == "CreateSchemaStmt") {
-        new_.insert(std::string(statement["schemaname"].text()));
+        make(std::string(statement["schemaname"].text()));
     } else if (kind == "CreateFunctionStmt") {
-        if (!statement["replace"].truth()) new_.insert(relation_of_names(statement["funcname"]).key);
+        if (!statement["replace"].truth()) make(relation_of_names(statement["funcname"]).key);
     } else if (kind == "CreateTrigStmt") {
         const Relation table = relation(statement["relation"]);
         hit_old("create-trigger", table.location, table);

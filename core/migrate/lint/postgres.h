@@ -18,6 +18,8 @@ public:
     void begin_file(bool transaction, bool all_new_stays_new);
     // `batched`: it is run in batches (migrate:batch).
     Verdict look(std::string_view sql, bool batched = false);
+    // The rules for the migrate:down of the file that was looked at. By the time it runs everything is in use but what the file made itself.
+    PostgresRules way_back() const;
     // Tables that got their primary key in this file, behind the statement that made them.
     const std::set<std::string>& given_keys() const { return given_keys_; }
 
@@ -39,6 +41,10 @@ private:
     void hit_old(std::string_view rule, std::size_t offset, const Relation& table, std::string subject = {});
     void touch(const Relation& table, Lock lock, bool rewrites = false, bool scans = false);
     void lose(const std::string& what);
+    void make(const std::string& key) {
+        new_.insert(key);
+        made_.insert(key);
+    }
     std::size_t place(std::string_view word, std::size_t from) const;
     void check_name(Node name_holder, std::string_view field, std::size_t at);
 
@@ -63,6 +69,8 @@ private:
 
     bool transaction_ = true;
     std::set<std::string> new_, new_types_, given_keys_, enum_values_, worked_on_;
+    std::set<std::string> made_, made_types_, touched_, added_columns_;     // by this file; "table.column"
+    std::map<std::string, std::string> indexes_;                            // their tables
     std::map<std::string, std::map<std::string, ColumnType>> columns_;      // by table
     std::map<std::string, std::map<std::string, Constraint>> constraints_;  // by table
     std::string locked_;                                                    // an existing table under ACCESS EXCLUSIVE since an earlier statement

@@ -122,6 +122,7 @@ void PostgresRules::add_column(const Relation& table, Node column) {
     }
     touch(table, Lock::access_exclusive, rewrites, scans);
     columns_[table.key][name] = type;
+    added_columns_.insert(table.key + "." + name);
 }
 
 void PostgresRules::add_constraint(const Relation& table, Node constraint) {
@@ -205,7 +206,7 @@ void PostgresRules::other_command(const Relation& table, Node command, std::stri
     const std::string subject = table.shown + "." + sql_name(name);
     const std::size_t at = place(name, table.location + 1);
     if (subtype == "AT_DropColumn") {
-        hit_old("drop-column", at, table, subject);
+        if (added_columns_.count(table.key + "." + name) == 0) hit_old("drop-column", at, table, subject);
         if (!is_new(table)) lose("the data of " + subject);
         columns_[table.key].erase(name);
     } else if (subtype == "AT_DropNotNull") {
@@ -321,7 +322,8 @@ void PostgresRules::create_table(Node statement) {
             touch(whole, Lock::access_exclusive);
         }
     }
-    new_.insert(table.key);
+    touched_.insert(table.key);
+    make(table.key);
 }
 
 // Between columns of fixed width; what stands behind one of variable width begins anywhere.
@@ -349,6 +351,7 @@ void PostgresRules::create_index(Node statement) {
     const bool optional = statement["if_not_exists"].truth();
     const std::string name(statement["idxname"].text());
     check_name(statement, "idxname", 0);
+    if (is_new(table)) indexes_[name] = table.key;
     if (statement["unique"].truth()) hit_old("unique-index-duplicates", table.location, table);
     if (concurrent) {
         outside_transaction();
