@@ -75,13 +75,14 @@ void check_redis(redis::RedisStore& store, const SyncTarget& target, const std::
     const std::string key = sample_key(target.key);
     redis::Session session = store.open_session(deadline);
     session.command({"MULTI"}, deadline);  // throws when refused: what follows would not be queued
-    const std::vector<redis::Command> asked{{"SET", key, ""}, {"PEXPIRE", key, "1000"}, {"DEL", key}, {"DISCARD"}};
+    const std::string beside = "ysdb:gone:" + key;  // what tells that a row was removed
+    const std::vector<redis::Command> asked{{"SET", key, ""}, {"PEXPIRE", key, "1000"}, {"DEL", key}, {"SET", beside, ""}, {"DISCARD"}};
     const auto replies = session.pipeline(asked, deadline);
     for (std::size_t i = 0; i + 1 < replies.size(); ++i) {
         if (!replies[i].is_error()) continue;
         const std::string& reason = replies[i].text;
-        return findings.fail(check, asked[i][0] + " " + key + " is refused: " + reason,
-                             reason.starts_with("NOPERM")     ? "ACL SETUSER for the user of this store: ~" + (target.key.empty() ? "*" : target.key.substr(0, target.key.find('{')) + "*") + " +@write +@transaction"
+        return findings.fail(check, asked[i][0] + " " + asked[i][1] + " is refused: " + reason,
+                             reason.starts_with("NOPERM")     ? "ACL SETUSER for the user of this store: ~" + (target.key.empty() ? "*" : target.key.substr(0, target.key.find('{')) + "*") + " ~ysdb:* +@read +@write +@transaction +scan"
                              : reason.starts_with("READONLY") ? "this is a replica: name the primary, or the sentinels with redis+sentinel://"
                              : reason.starts_with("OOM")      ? "raise maxmemory, or set a maxmemory-policy that evicts"
                                                               : "see the server's log");

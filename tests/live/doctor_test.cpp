@@ -66,7 +66,7 @@ TEST_CASE("a ClickHouse that takes copies is good, one that lacks grants is told
 
 TEST_CASE("a Redis is asked whether it takes the target's keys, and nothing is written") {
     TemporaryDirectory directory;
-    const RedisProcess server(directory.path() / "a", {"save ''", "user app on >hunter2 ~portfolio:* +@all", "user reader on >hunter2 ~* +@read +@connection +info +role +client +ping +multi +discard"});
+    const RedisProcess server(directory.path() / "a", {"save ''", "user app on >hunter2 ~portfolio:* ~ysdb:* +@all", "user reader on >hunter2 ~* +@read +@connection +info +role +client +ping +multi +discard"});
     const RedisProcess replica(directory.path() / "b", {"save ''", "replicaof 127.0.0.1 1"});
     const RedisProcess full(directory.path() / "c", {"save ''", "maxmemory 100kb", "maxmemory-policy noeviction"});
     const std::string main = store_config("main").url;
@@ -81,6 +81,13 @@ TEST_CASE("a Redis is asked whether it takes the target's keys, and nothing is w
     CHECK(other_key.state == "fail");
     CHECK(other_key.detail.find("NOPERM") != std::string::npos);
     CHECK(other_key.hint.find("~price:*") != std::string::npos);
+
+    const auto admin = open_store(store_at("cache", "redis://" + server.address()));
+    redis::as_redis(*admin).command({"ACL", "SETUSER", "app", "resetkeys", "~portfolio:*"}, soon());
+    const Found own_keys = found(as_app, "portfolio:{id}");
+    CHECK(own_keys.state == "fail");
+    CHECK(own_keys.detail.find("ysdb:gone:") != std::string::npos);
+    CHECK(own_keys.hint.find("~ysdb:*") != std::string::npos);
 
     const Found reader = found("redis://reader:hunter2@" + server.address() + "/0", "portfolio:{id}");
     CHECK(reader.state == "fail");

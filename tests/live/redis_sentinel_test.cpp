@@ -7,7 +7,10 @@
 #include <map>
 #include <thread>
 
+#include "core/store/changes.h"
 #include "core/store/redis/redis.h"
+#include "core/value/version_text.h"
+#include "tests/live/change_rows.h"
 #include "tests/live/servers.h"
 #include "tests/live/support.h"
 
@@ -177,4 +180,77 @@ TEST_CASE("without a master the call ends at its deadline and tells whom the sen
     CHECK(failure.error.code() == Code::connect);
     CHECK(failure.error.retryable());
     CHECK(failure.error.message().find(group.master().address()) != std::string::npos);
+}
+
+namespace {
+
+std::unique_ptr<ChangeWriter> follow(Store& store, const TableInfo& table) {
+    Landing landing;
+    landing.set = "s";
+    landing.source = table.ref;
+    landing.key = "h:{id}";
+    auto writer = store.changes()->follow(landing, soon());
+    writer->reshape(table, {}, soon());
+    return writer;
+}
+
+std::vector<HoldingChange> all_rows(std::uint64_t position) {
+    std::vector<HoldingChange> changes;
+    for (std::int64_t id = 0; id < 200; ++id) changes.push_back({at(position), {id, 7, std::to_string(position), {}}});
+    return changes;
+}
+
+}  // namespace
+
+TEST_CASE("changes go on with the next master, and no row that was flushed is lost with the old one") {
+    Group group;
+    const auto store = open_store(group.config());
+    const TableInfo table = holdings();
+    const auto writer = follow(*store, table);
+    const std::string new_master = std::to_string(group.replica().port());
+    std::uint64_t position = 0;
+    int failed = 0;
+    const auto tell = [&] {
+        ++position;
+        CHECK(eventually([&] {
+            try {
+                const Deadline deadline = Deadline::after(Millis(5'000));
+                writer->apply(batch_of(table, all_rows(position)), deadline, [](std::size_t, RejectedRow) {});
+                writer->flush(deadline);
+                return true;
+            } catch (const Error& error) {
+                CAPTURE(error.message());
+                CHECK(error.retryable());
+                ++failed;
+                writer->discard();
+                return false;
+            }
+        }));
+    };
+    for (int i = 0; i < 20; ++i) tell();
+    group.master().signal(SIGKILL);
+    CHECK(eventually([&] { return serving_port(*store) == new_master; }));
+    for (std::int64_t id = 0; id < 200; id += 50) {
+        CHECK(redis::as_redis(*store).command({"HGET", "h:" + std::to_string(id), "coin"}, soon()).text == std::to_string(position));
+    }
+    for (int i = 0; i < 20; ++i) tell();
+    CHECK(failed >= 1);
+    CHECK(redis::as_redis(*store).command({"HGET", "h:77", "coin"}, soon()).text == std::to_string(position));
+}
+
+TEST_CASE("a flush that no replica took is none, as long as the master has one") {
+    Group group;
+    const auto store = open_store(group.config());
+    const TableInfo table = holdings();
+    const auto writer = follow(*store, table);
+    group.replica().signal(SIGSTOP);
+    writer->apply(batch_of(table, all_rows(1)), soon(), [](std::size_t, RejectedRow) {});
+    const Failure failure = failure_of([&] { writer->flush(Deadline::after(Millis(800))); });
+    CHECK(failure.seconds < 2);
+    CHECK(failure.error.message().find("no replica took the rows") != std::string::npos);
+    CHECK(failure.error.retryable());
+    group.replica().signal(SIGCONT);
+    writer->discard();
+    writer->apply(batch_of(table, all_rows(1)), soon(), [](std::size_t, RejectedRow) {});
+    writer->flush(soon());
 }

@@ -152,8 +152,9 @@ RedisProcess::RedisProcess(const std::filesystem::path& directory, std::vector<s
     {
         std::ofstream out(file);
         out << "bind 127.0.0.1\ndir " << directory.string() << "\n";
-        const bool own_port = std::any_of(settings.begin(), settings.end(), [](const std::string& line) { return line.starts_with("port "); });
-        if (!own_port) out << "port " << port_ << "\n";
+        const auto own_port = std::find_if(settings.begin(), settings.end(), [](const std::string& line) { return line.starts_with("port "); });
+        if (own_port != settings.end() && *own_port != "port 0") port_ = std::stoi(own_port->substr(5));
+        if (own_port == settings.end()) out << "port " << port_ << "\n";
         for (std::string line : settings) {
             if (const auto at = line.find("PORT"); at != std::string::npos) line.replace(at, 4, std::to_string(port_));
             out << line << "\n";

@@ -110,22 +110,26 @@ Reply Connection::exchange_one(const Command& command, Deadline deadline) { retu
 std::vector<Reply> Connection::exchange(std::span<const Command> commands, Deadline deadline) {
     std::string out;
     for (const Command& command : commands) append_formatted(out, command);
+    return exchange_bytes(out, commands.size(), commands.front().front(), deadline);
+}
+
+std::vector<Reply> Connection::exchange_bytes(std::string_view out, std::size_t count, const std::string& doing, Deadline deadline) {
     std::vector<Reply> replies;
-    replies.reserve(commands.size());
+    replies.reserve(count);
     std::size_t sent = 0;
     std::array<char, 1 << 14> buffer;
     try {
-        while (replies.size() < commands.size()) {
+        while (replies.size() < count) {
             // Reading while writing: a server that has answers to give need not take more commands first.
-            const std::size_t taken = sent < out.size() ? stream_.write_some(std::string_view(out).substr(sent)) : 0;
+            const std::size_t taken = sent < out.size() ? stream_.write_some(out.substr(sent)) : 0;
             sent += taken;
             const auto got = stream_.read_some(buffer);
             if (got) {
                 if (*got == 0) throw Error(Code::connect, "the server closed the connection").with_retryable();
                 redisReaderFeed(reader_.get(), buffer.data(), *got);
-                take_replies(replies, commands.size());
+                take_replies(replies, count);
             }
-            if (replies.size() == commands.size()) break;
+            if (replies.size() == count) break;
             if (!got && taken == 0) stream_.wait(sent < out.size(), deadline);
             else if (deadline.passed()) throw Error(Code::connect, "no complete answer in time").with_retryable();
         }
@@ -135,7 +139,7 @@ std::vector<Reply> Connection::exchange(std::span<const Command> commands, Deadl
             const std::string hint = error.hint().empty() ? "is that a Redis server, and does it want TLS (rediss://)? check host and port of the url" : error.hint();
             throw connect_error(target_, endpoint_, error.message(), hint, error.retryable());
         }
-        throw Error(Code::connect, "store '" + target_.store + "': " + error.message() + " (" + commands.front().front() + " on " + endpoint_.text() + ")",
+        throw Error(Code::connect, "store '" + target_.store + "': " + error.message() + " (" + doing + " on " + endpoint_.text() + ")",
                     "the command may or may not have run; raise --timeout if the server is only slow")
             .with_retryable(error.retryable());
     }
@@ -154,8 +158,8 @@ void Connection::take_replies(std::vector<Reply>& replies, std::size_t wanted) {
     }
 }
 
-Reply Connection::checked(const Command& command, Reply reply) const {
-    if (reply.is_error()) throw command_error(target_, command.front(), reply.text);
+Reply Connection::checked(const std::string& doing, Reply reply) const {
+    if (reply.is_error()) throw command_error(target_, doing, reply.text);
     return reply;
 }
 

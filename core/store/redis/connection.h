@@ -3,6 +3,9 @@
 
 #include <memory>
 #include <span>
+#include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/base/stream.h"
@@ -26,9 +29,12 @@ public:
 
     // Sends all, reads as many replies. Refusals are replies of kind error.
     std::vector<Reply> exchange(std::span<const Command> commands, Deadline deadline);
+    // The same for `count` commands that are bytes already. `doing` names them in errors.
+    std::vector<Reply> exchange_bytes(std::string_view out, std::size_t count, const std::string& doing, Deadline deadline);
     Reply exchange_one(const Command& command, Deadline deadline);
     // Throws what command_error says of a reply of kind error.
-    Reply checked(const Command& command, Reply reply) const;
+    Reply checked(const Command& command, Reply reply) const { return checked(command.front(), std::move(reply)); }
+    Reply checked(const std::string& doing, Reply reply) const;
 
     // False once it broke, or the server closed it or said something unasked.
     bool reusable() const { return !broken_ && stream_.idle(); }

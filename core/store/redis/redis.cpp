@@ -6,6 +6,8 @@
 #include <utility>
 
 #include "core/store/pool.h"
+#include "core/store/redis/changes.h"
+#include "core/store/redis/command_bytes.h"
 #include "core/store/redis/connection.h"
 #include "core/store/redis/errors.h"
 #include "core/store/redis/info.h"
@@ -24,6 +26,13 @@ Reply Session::command(const Command& command, Deadline deadline) {
     return connection_->checked(command, connection_->exchange_one(command, deadline));
 }
 std::vector<Reply> Session::pipeline(std::span<const Command> commands, Deadline deadline) { return connection_->exchange(commands, deadline); }
+
+std::vector<Reply> Session::pipeline(const CommandBytes& commands, const std::string& doing, Deadline deadline) {
+    return connection_->exchange_bytes(commands.bytes(), commands.count(), doing, deadline);
+}
+void Session::check(const std::string& doing, const Reply& reply) const {
+    if (reply.is_error()) connection_->checked(doing, reply);
+}
 
 // --- RedisStore ---
 
@@ -81,9 +90,10 @@ struct RedisStore::Impl {
     Sentinels sentinels;
     std::atomic<std::uint64_t> generation{0};  // pooled connections of an earlier one are closed, not reused
     Pool<Pooled> pool;
+    std::unique_ptr<ChangeSink> changes;
 };
 
-RedisStore::RedisStore(const StoreConfig& config) : Store(config), impl_(std::make_unique<Impl>(config)) {}
+RedisStore::RedisStore(const StoreConfig& config) : Store(config), impl_(std::make_unique<Impl>(config)) { impl_->changes = change_sink(*this); }
 RedisStore::~RedisStore() = default;
 
 std::string RedisStore::redacted_url() const { return impl_->target.redacted_url; }
@@ -120,6 +130,8 @@ void RedisStore::scan(const std::string& pattern, std::size_t page_size, Millis 
 }
 
 Session RedisStore::open_session(Deadline deadline) { return Session(impl_->connect(deadline)); }
+
+ChangeSink* RedisStore::changes() { return impl_->changes.get(); }
 
 std::unique_ptr<Store> open(const StoreConfig& config) { return std::make_unique<RedisStore>(config); }
 

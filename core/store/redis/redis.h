@@ -13,6 +13,8 @@
 
 namespace ysdb::redis {
 
+class CommandBytes;
+
 // The command's name and its arguments; binary-safe.
 using Command = std::vector<std::string>;
 
@@ -40,6 +42,10 @@ public:
     ~Session();
     Reply command(const Command& command, Deadline deadline);
     std::vector<Reply> pipeline(std::span<const Command> commands, Deadline deadline);
+    // The same for commands that are bytes already. `doing` names them in errors.
+    std::vector<Reply> pipeline(const CommandBytes& commands, const std::string& doing, Deadline deadline);
+    // Throws what a reply of kind error says.
+    void check(const std::string& doing, const Reply& reply) const;
 
 private:
     friend class RedisStore;
@@ -67,6 +73,9 @@ public:
     void scan(const std::string& pattern, std::size_t page_size, Millis page_timeout, std::stop_token stop,
               const std::function<void(std::span<const std::string>)>& page);
     Session open_session(Deadline deadline);
+
+    // Rows as hashes or JSON strings (core/store/redis/changes.h).
+    ChangeSink* changes() override;
 
 private:
     struct Impl;
