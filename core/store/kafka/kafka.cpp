@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "core/store/kafka/admin.h"
+#include "core/store/kafka/changes.h"
 #include "core/store/kafka/consumer.h"
 #include "core/store/kafka/errors.h"
 #include "core/store/kafka/handshake.h"
@@ -52,9 +53,10 @@ struct KafkaStore::Impl {
     LogSink log;
     std::timed_mutex mutex;
     std::unique_ptr<Client> client;
+    std::unique_ptr<ChangeSink> changes;
 };
 
-KafkaStore::KafkaStore(const StoreConfig& config) : Store(config), impl_(std::make_unique<Impl>(config)) {}
+KafkaStore::KafkaStore(const StoreConfig& config) : Store(config), impl_(std::make_unique<Impl>(config)) { impl_->changes = change_sink(*this); }
 KafkaStore::~KafkaStore() = default;
 
 std::string KafkaStore::redacted_url() const { return impl_->target.redacted_url; }
@@ -113,6 +115,8 @@ Consumer KafkaStore::consumer(ConsumerOptions options, Deadline deadline) {
     impl_->admin(deadline);
     return Consumer(std::make_unique<Consumer::Impl>(impl_->target, std::move(options), impl_->log));
 }
+
+ChangeSink* KafkaStore::changes() { return impl_->changes.get(); }
 
 std::unique_ptr<Store> open(const StoreConfig& config) { return std::make_unique<KafkaStore>(config); }
 

@@ -80,6 +80,8 @@ struct Delivery {
 struct ProducerOptions {
     Millis delivery_timeout{30'000};                     // a record not confirmed after this has failed
     std::function<void(const Delivery&)> on_delivery;    // called within send() and flush(), once a record
+    std::size_t queue_bytes = 0;                         // that may wait; 0: the library's default
+    std::size_t message_bytes = 0;                       // of the largest record and of the largest batch; 0: the library's default
 };
 
 // Idempotent: acknowledged by all in-sync replicas, in order within a partition, retried without duplicates. Records with the same key
@@ -95,6 +97,10 @@ public:
     // Returns when every record sent so far was confirmed. Throws Error(connect, retryable) when some are still open at the deadline, and
     // the first failure (with the count of all) when records failed since the last flush: then send everything since that flush again.
     void flush(Deadline deadline);
+    // flush() does not tell failures of records with smaller tokens any more; they are still sent, and waited for.
+    void forget_below(std::uint64_t token);
+    // True once it cannot send anything any more: use another.
+    bool broken() const;
 
 private:
     friend class KafkaStore;
@@ -177,6 +183,9 @@ public:
 
     Producer producer(ProducerOptions options, Deadline deadline);
     Consumer consumer(ConsumerOptions options, Deadline deadline);
+
+    // A record a change (core/store/kafka/changes.h).
+    ChangeSink* changes() override;
 
 private:
     struct Impl;

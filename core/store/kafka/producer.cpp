@@ -1,5 +1,8 @@
 #include <librdkafka/rdkafka.h>
 
+#include <algorithm>
+#include <map>
+
 #include "core/store/kafka/errors.h"
 #include "core/store/kafka/producer.h"
 
@@ -38,17 +41,25 @@ std::vector<rd_kafka_vu_t> to_values(const Record& record, std::uint64_t token) 
     return values;
 }
 
+std::map<std::string, std::string> settings_of(const ProducerOptions& options) {
+    std::map<std::string, std::string> settings{{"enable.idempotence", "true"},
+                                                {"compression.type", "lz4"},
+                                                {"linger.ms", "5"},
+                                                {"partitioner", "murmur2_random"},
+                                                {"message.timeout.ms", std::to_string(options.delivery_timeout.count())}};
+    if (options.queue_bytes > 0) settings["queue.buffering.max.kbytes"] = std::to_string(std::max<std::size_t>(1, options.queue_bytes / 1024));
+    if (options.message_bytes > 0) {
+        settings["message.max.bytes"] = std::to_string(std::clamp<std::size_t>(options.message_bytes, 1'000, 1'000'000'000));
+        settings["batch.size"] = std::to_string(std::min<std::size_t>(options.message_bytes, 1'000'000));
+    }
+    return settings;
+}
+
 }  // namespace
 
 Producer::Impl::Impl(const Target& target, ProducerOptions given, KafkaStore::LogSink log)
     : options(std::move(given)),
-      client(target, ClientKind::producer,
-             {{"enable.idempotence", "true"},
-              {"compression.type", "lz4"},
-              {"linger.ms", "5"},
-              {"partitioner", "murmur2_random"},
-              {"message.timeout.ms", std::to_string(options.delivery_timeout.count())}},
-             std::move(log), this, [](rd_kafka_conf_t* conf) { rd_kafka_conf_set_dr_msg_cb(conf, on_delivery); }) {}
+      client(target, ClientKind::producer, settings_of(options), std::move(log), this, [](rd_kafka_conf_t* conf) { rd_kafka_conf_set_dr_msg_cb(conf, on_delivery); }) {}
 
 Producer::Impl::~Impl() { rd_kafka_purge(client.handle(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT); }
 
@@ -59,7 +70,7 @@ void Producer::Impl::on_delivery(rd_kafka_t*, const rd_kafka_message_t* message,
         const std::string topic = rd_kafka_topic_name(message->rkt);
         delivery.error = kafka_error(self.client.target(), "produce to " + topic, message->err, {});
         const std::lock_guard lock(self.mutex);
-        if (self.failed++ == 0) self.first_failure = delivery.error;
+        if (delivery.token >= self.forgotten && self.failed++ == 0) self.first_failure = delivery.error;
     }
     if (self.options.on_delivery) self.options.on_delivery(delivery);
 }
@@ -86,6 +97,15 @@ void Producer::send(const Record& record, std::uint64_t token, Deadline deadline
     }
     rd_kafka_poll(handle, 0);  // serves delivery reports
 }
+
+void Producer::forget_below(std::uint64_t token) {
+    const std::lock_guard lock(impl_->mutex);
+    impl_->forgotten = token;
+    impl_->failed = 0;
+    impl_->first_failure.reset();
+}
+
+bool Producer::broken() const { return rd_kafka_fatal_error(impl_->client.handle(), nullptr, 0) != RD_KAFKA_RESP_ERR_NO_ERROR; }
 
 void Producer::flush(Deadline deadline) {
     rd_kafka_t* handle = impl_->client.handle();

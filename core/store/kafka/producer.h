@@ -18,6 +18,7 @@ struct Producer::Impl {
     ProducerOptions options;
     std::mutex mutex;
     std::uint64_t failed = 0;               // since the last flush
+    std::uint64_t forgotten = 0;            // tokens below this do not count
     std::optional<Error> first_failure;
     Client client;                          // last: its end may still report deliveries
 };
