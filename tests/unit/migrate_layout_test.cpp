@@ -163,6 +163,8 @@ TEST_CASE("in a file of ours without one transaction, BEGIN and COMMIT make one 
                               "3_c (no transaction): BEGIN | SELECT 1\n");
     CHECK(directory.read()[0].up[1].block == 1);
     CHECK(directory.read()[0].down[0].block == 1);
+    directory.file("4_d.sql", "-- migrate:up transaction:false\nBEGIN;\n-- migrate:batch size:10\nUPDATE a SET b = 1;\nCOMMIT;\n");
+    CHECK(directory.refusal() == "migrations/4_d.sql:3:1: batches are transactions of their own, and this statement stands between BEGIN and COMMIT");
 }
 
 TEST_CASE("Flyway's callbacks run in its order, and those that ysdb has no moment for are refused") {
