@@ -9,6 +9,7 @@
 
 #include "core/base/file.h"
 #include "core/base/text.h"
+#include "core/migrate/classify.h"
 
 namespace ysdb::migrate {
 
@@ -89,9 +90,29 @@ bool is_goose(std::string_view text) {
     return found;
 }
 
+namespace {
+
+// Whether goose's `StatementBegin` holds several statements, which the server takes as one transaction although the file has none.
+bool is_transaction(const std::string& path, std::string_view group) {
+    const Source source{path, std::string(group)};
+    Splitter splitter(source, Dialect::postgres);
+    std::size_t statements = 0;
+    for (Splitter::Item item = splitter.next(); item.kind != Splitter::Item::Kind::end; item = splitter.next()) {
+        if (item.kind != Splitter::Item::Kind::statement) continue;
+        const StatementFacts facts = classify(item.statement.text(source), Dialect::postgres);
+        if (facts.outside_transaction || facts.controls_transaction) return false;
+        ++statements;
+    }
+    return statements > 1;
+}
+
+}  // namespace
+
 std::string from_goose(const Source& source, Manner& manner) {
     std::string text;
     bool inside = false;
+    std::size_t opened = 0;               // in `text`
+    std::vector<std::pair<std::size_t, std::size_t>> groups;    // the lines of a StatementBegin and its StatementEnd, in `text`
     each_line(source.text, [&](std::size_t begin, std::string_view line) {
         const std::string word = goose_word(line);
         std::string ours(word.empty() ? line : "--");
@@ -100,6 +121,12 @@ std::string from_goose(const Source& source, Manner& manner) {
         else if (word == "statementbegin" || word == "statementend") {
             if (inside == (word == "statementbegin")) throw source.fault(Code::refused, begin, line.size(), inside ? "StatementBegin inside a statement" : "StatementEnd without StatementBegin");
             inside = !inside;
+            if (inside) {
+                opened = text.size();
+            } else {
+                ours = ";--";             // its last statement needs no semicolon
+                groups.emplace_back(opened, text.size());
+            }
         } else if (word == "envsub on") {
             throw source.fault(Code::refused, begin, line.size(), "goose fills in environment variables here", "write their values: ysdb replaces nothing in a file");
         } else if (!word.empty() && word != "envsub off") {
@@ -107,6 +134,13 @@ std::string from_goose(const Source& source, Manner& manner) {
         }
         text += ours + "\n";
     });
+    if (manner.transaction) return text;
+    std::reverse(groups.begin(), groups.end());
+    for (const auto& [begin, end] : groups) {
+        if (!is_transaction(source.path, std::string_view(text).substr(begin, end - begin))) continue;
+        text.replace(end, 3, ";COMMIT;");
+        text.replace(begin, 2, "BEGIN;");
+    }
     return text;
 }
 

@@ -90,6 +90,19 @@ TEST_CASE("goose's sections and annotations are read as they are, line for line"
     CHECK(first.source.where(first.up[1].begin) == "migrations/00001_a.sql:5:1");
 }
 
+TEST_CASE("goose's StatementEnd ends a statement; what StatementBegin holds is one transaction where the file has none") {
+    const Directory directory;
+    directory.file("1_a.sql", "-- +goose Up\n-- +goose StatementBegin\nSELECT 1\n-- +goose StatementEnd\nSELECT 2;\n");
+    directory.file("2_b.sql", "-- +goose NO TRANSACTION\n-- +goose Up\n-- +goose StatementBegin\nSELECT 1;\nSELECT 2\n-- +goose StatementEnd\n-- +goose StatementBegin\nVACUUM a;\n-- +goose StatementEnd\nSELECT 3;\n");
+    CHECK(directory.show() == "1_a: SELECT 1 | SELECT 2\n2_b (no transaction): SELECT 1 | SELECT 2 | VACUUM a | SELECT 3\n");
+    std::string blocks;
+    const Migration second = directory.read()[1];
+    for (const Statement& statement : second.up) blocks += std::to_string(statement.block);
+    CHECK(blocks == "1100");
+    CHECK(second.source.where(second.up[1].begin) == "migrations/2_b.sql:5:1");
+    CHECK(second.source.where(second.up[3].begin) == "migrations/2_b.sql:10:1");
+}
+
 TEST_CASE("what only goose can do is refused with its place") {
     const Directory unknown, environment, open;
     unknown.file("1_a.sql", "-- +goose Up\n-- +goose Sideways\nSELECT 1;\n");
