@@ -683,3 +683,25 @@ TEST_CASE("how fast rows are written") {
         CHECK(rows / seconds > 2'000);
     }
 }
+
+TEST_CASE("how soon a change is there") {
+    Cache cache;
+    const TableInfo table = holdings();
+    const auto writer = cache.follow(cache.landing("h:{id}"), table);
+    std::uint64_t position = 0;
+    for (const std::int64_t rows : {1, 50, 500}) {
+        std::vector<double> took;
+        for (int i = 0; i < 50; ++i) {
+            std::vector<HoldingChange> changes;
+            for (std::int64_t id = 0; id < rows; ++id) changes.push_back({at(++position), {id, id % 100, "coin" + std::to_string(id), "a note of some length"}});
+            const ChangeBatch batch = batch_of(table, changes);
+            const auto start = SteadyClock::now();
+            writer->apply(batch, soon(), none_rejected);
+            writer->flush(soon());
+            took.push_back(std::chrono::duration<double>(SteadyClock::now() - start).count() * 1000);
+        }
+        std::sort(took.begin(), took.end());
+        MESSAGE(rows << " rows: median " << took[took.size() / 2] << " ms, slowest " << took.back() << " ms");
+        CHECK(took[took.size() / 2] < 500);
+    }
+}
