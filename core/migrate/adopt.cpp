@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "core/base/error.h"
 #include "core/base/fault.h"
@@ -50,7 +51,7 @@ void lock_out(Workspace& work, const TheirHistory& history, Millis wait) {
 }
 
 struct Taken {
-    std::vector<plan::SqlText> rows;
+    std::vector<std::pair<std::string, std::vector<plan::SqlText>>> rows;   // by when it was applied, as their table says; in the order of versions
     Table table{"migrations", "", {{"version"}, {"name"}, {"applied_at"}, {"state"}}, {}};
     std::int64_t count = 0;
 };
@@ -58,9 +59,10 @@ struct Taken {
 void add_row(Taken& taken, const Workspace& work, const Migration& migration, const std::string& tool, const std::string& when) {
     plan::SqlText row = history_insert(migration, work.store->dialect(), work.context.run_id, Origin::baseline);
     row.params.at(6) = "ysdb " YSDB_VERSION " adopted from " + tool;
-    taken.rows.push_back(std::move(row));
+    auto& rows = taken.rows.emplace_back(when, std::vector<plan::SqlText>{}).second;
+    rows.push_back(std::move(row));
     if (!when.empty() && work.store->dialect() == Dialect::postgres) {
-        taken.rows.push_back({"UPDATE ysdb.migrations SET applied_at = $1::timestamptz WHERE version = $2", {when, migration.version}});
+        rows.push_back({"UPDATE ysdb.migrations SET applied_at = $1::timestamptz WHERE version = $2", {when, migration.version}});
     }
     ++taken.count;
 }
@@ -76,6 +78,7 @@ Taken take_over(const Workspace& work, const TheirHistory& history) {
         taken.table.rows.push_back({file.version, file.name, theirs && !applied->second.empty() ? Value(applied->second) : Value(), std::string(known ? "known" : theirs ? "adopted" : "pending")});
         if (theirs && !known) add_row(taken, work, file, history.tool, applied->second);
     }
+    std::stable_sort(taken.rows.begin(), taken.rows.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
     for (const std::string& version : history.without_file) {
         const bool known = std::any_of(work.history.begin(), work.history.end(), [&](const HistoryRow& row) { return row.version == version; });
         taken.table.rows.push_back({version, "", Value(), std::string("missing")});
@@ -180,7 +183,7 @@ Report adopt(Context& context, const AdoptOptions& options) {
         unit.key = "adopt";
         unit.what = "history of " + history->tool;
         unit.store = work.home;
-        unit.record = std::move(taken.rows);
+        for (auto& [when, rows] : taken.rows) std::move(rows.begin(), rows.end(), std::back_inserter(unit.record));
         plan.units.push_back(std::move(unit));
     }
     plan::Executor executor(context, "migrate", work.home, *work.session, work.journal, lock, {});

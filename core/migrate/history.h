@@ -28,6 +28,9 @@ std::string short_hashes(const Migration& migration);
 // In the order of versions; empty when there is no table yet.
 std::vector<HistoryRow> read_history(SqlSession& session, Dialect dialect, Deadline deadline);
 
+// Gives a table of PostgreSQL that an earlier ysdb made its column `seq`, by applied_at; under the lock. False: this role may not, and clocks go on to tell the order.
+bool number_history(SqlSession& session, Deadline deadline);
+
 enum class Origin { transaction, journal, baseline };  // where the duration is read from: begin of the transaction, first journal line of the run, none
 // The row for a migration that was applied; of a repeatable one it takes the place of the row before.
 plan::SqlText history_insert(const Migration& migration, Dialect dialect, const std::string& run, Origin origin);

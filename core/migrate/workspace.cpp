@@ -160,6 +160,9 @@ void Workspace::refuse_own_schema(const std::vector<const Standing*>& pending) {
 void Workspace::install() {
     plan::install_table(*session, store->dialect(), "journal", context.deadline());
     plan::install_table(*session, store->dialect(), "migrations", context.deadline());
+    if (store->dialect() == Dialect::postgres && !number_history(*session, context.deadline())) {
+        context.log.warn("the history has no order but that of clocks", {{"store", home}, {"hint", "ysdb.migrations is another role's: let that role run ysdb migrate up once"}});
+    }
 }
 
 }  // namespace ysdb::migrate

@@ -67,6 +67,50 @@ TEST_CASE("what came out of order goes back in the order in which it was applied
     CHECK(project.pg("SELECT count(*) FROM pg_class WHERE relname IN ('a', 'b', 'c') AND relkind = 'r'") == "0");
 }
 
+TEST_CASE("a clock that was wrong does not change what was applied last, and a history that an earlier ysdb made is told by its clock until it is numbered") {
+    MigrateProject project;
+    const auto file = [&](const std::string& version) { project.file(version + "_x.sql", "-- migrate:up\nCREATE TABLE t" + version + " (id int);\n-- migrate:down\nDROP TABLE t" + version + ";"); };
+    file("0001");
+    file("0002");
+    REQUIRE(project.ysdb({"up"}).exit_code == 0);
+    project.pg("UPDATE ysdb.migrations SET applied_at = '2099-01-01' WHERE version = '0001'");
+    project.pg("UPDATE ysdb.migrations SET applied_at = '1999-01-01' WHERE version = '0002'");
+    CHECK(project.ysdb({"down", "--yes"}).exit_code == 0);
+    CHECK(states(project) == "0001:applied 0002:pending");
+
+    // As it was made before there was a number, in years to come.
+    REQUIRE(project.ysdb({"up"}).exit_code == 0);
+    project.pg("UPDATE ysdb.migrations SET applied_at = '2098-01-01' WHERE version = '0002'");
+    project.pg("ALTER TABLE ysdb.migrations DROP COLUMN seq");
+    CHECK(states(project) == "0001:applied 0002:applied");
+    file("0003");
+    REQUIRE(project.ysdb({"up"}).exit_code == 0);
+    CHECK(project.pg("SELECT string_agg(version, ' ' ORDER BY seq) FROM ysdb.migrations") == "0002 0001 0003");
+    CHECK(project.ysdb({"down", "--yes"}).exit_code == 0);
+    CHECK(states(project) == "0001:applied 0002:applied 0003:pending");
+    CHECK(project.ysdb({"down", "--yes"}).exit_code == 0);
+    CHECK(states(project) == "0001:pending 0002:applied 0003:pending");
+}
+
+TEST_CASE("a role that may not number the history of another goes on without, and says so") {
+    MigrateProject project;
+    project.file("0001_a.sql", "CREATE TABLE a (id int);");
+    REQUIRE(project.ysdb({"up"}).exit_code == 0);
+    project.pg("ALTER TABLE ysdb.migrations DROP COLUMN seq");
+    const std::string role = unique_name() + "_runner";
+    project.pg("CREATE ROLE " + role + " LOGIN PASSWORD 'x'");
+    project.main().query("GRANT USAGE ON SCHEMA ysdb TO " + role + "; GRANT ALL ON ALL TABLES IN SCHEMA ysdb TO " + role + "; GRANT ALL ON ALL SEQUENCES IN SCHEMA ysdb TO " + role + "; GRANT ALL ON SCHEMA public TO " + role, Deadline::after(Millis(20'000)));
+    project.login(role, "x");
+    project.file("0002_b.sql", "CREATE TABLE b (id int);");
+    const CommandResult result = project.ysdb({"up"});
+    CAPTURE(result.err);
+    CHECK(result.exit_code == 0);
+    CHECK(has(result.err, "let that role run ysdb migrate up once"));
+    CHECK(states(project) == "0001:applied 0002:applied");
+    project.pg("DROP OWNED BY " + role);
+    project.pg("DROP ROLE " + role);
+}
+
 TEST_CASE("down asks: without a terminal it ends with 7 and the command to type; --dry-run shows the statements") {
     MigrateProject project;
     mixed_files(project);
