@@ -145,3 +145,32 @@ TEST_CASE("a run whose lease was taken over commits nothing more") {
     CHECK(project.pg("SELECT to_regclass('a') IS NULL") == "t");
     CHECK(project.pg("SELECT holder FROM ysdb.leases") == "another run");
 }
+
+TEST_CASE("batches through it: each row once, whatever kills the run, and none once the lease is another run's") {
+    MigrateProject project;
+    project.pg("CREATE TABLE t (id int PRIMARY KEY, n int NOT NULL DEFAULT 0); INSERT INTO t SELECT generate_series(1, 40)");
+    project.file("0001_fill.sql", "-- migrate:up transaction:false\n-- migrate:batch size:7 target:0s pause:0%\nUPDATE t SET n = n + 1;\n");
+    const Pooler pooler(project);
+    const Crowd crowd(project);
+    for (const char* fault : {"plan.batch.sent:2", "plan.batch.after:2", "plan.outcome.before"}) {
+        CAPTURE(fault);
+        REQUIRE(project.ysdb({"up"}, fault).exit_code == killed);
+        project.main().query("UPDATE ysdb.leases SET beat_at = clock_timestamp() - interval '31 s'", soon());
+    }
+    CHECK(project.ysdb({"up"}).exit_code == 0);
+    CHECK(project.pg("SELECT min(n) || ' ' || max(n) FROM t") == "1 1");
+
+    // The third batch waits here, until somebody else has the lease.
+    project.file("0002_fill.sql", "-- migrate:up transaction:false lock-timeout:0s\n-- migrate:batch size:7 target:0s pause:0%\nUPDATE t SET n = n + 1 WHERE id <> 20 OR pg_advisory_xact_lock(4711) IS NOT NULL;\n");
+    const auto gate = project.main().open_session("gate", soon());
+    gate->query("SELECT pg_advisory_lock(4711)", soon());
+    CommandResult result;
+    std::jthread run([&] { result = project.ysdb({"up"}); });
+    REQUIRE(eventually([&] { return project.pg("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND objid = 4711") == "1"; }));
+    project.main().query("UPDATE ysdb.leases SET holder = 'another run'", soon());
+    gate->query("SELECT pg_advisory_unlock(4711)", soon());
+    run.join();
+    CAPTURE(result.err);
+    CHECK(result.exit_code == 6);
+    CHECK(project.pg("SELECT count(*) FILTER (WHERE n = 2) || ' ' || max(id) FILTER (WHERE n = 2) FROM t") == "14 14");
+}
