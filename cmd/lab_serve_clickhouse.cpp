@@ -26,6 +26,7 @@ clickhouse::GatewayOptions options_from(const Invocation& invocation) {
     } catch (const std::exception&) {
         throw Error(Code::usage, "--listen: '" + listen + "' is not host:port");
     }
+    options.config_file = invocation.text_or("--engine-config", "");
     options.max_memory_bytes = invocation.size("--max-memory").value_or(0);
     return options;
 }
@@ -51,6 +52,7 @@ CommandSpec lab_serve_clickhouse_command() {
     spec.flags = {{.name = "--path", .value = "DIR", .help = "directory of the engine's files", .fallback = "", .choices = {}},
                   {.name = "--listen", .value = "HOST:PORT", .help = "loopback address; port 0: a free one", .fallback = "127.0.0.1:8123", .choices = {}},
                   {.name = "--library", .value = "FILE", .help = "libchdb.so", .fallback = "", .choices = {}},
+                  {.name = "--engine-config", .value = "FILE", .help = "settings of the engine, as ClickHouse's config.xml", .fallback = "", .choices = {}},
                   {.name = "--max-memory", .value = "SIZE", .help = "limit of the engine's memory", .fallback = "", .choices = {}}};
     spec.needs_config = false;
     spec.hidden = true;

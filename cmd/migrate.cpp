@@ -104,19 +104,23 @@ CommandSpec repair_verb() {
     verb.summary = "say what became of a statement that nothing can tell about";
     verb.description =
         "A run that is killed over a statement outside a transaction leaves a doubt. Most are settled by a look at the catalog; of others (INSERT ... SELECT "
-        "on ClickHouse, CALL) only you can find out. up then ends with exit code 8 and prints this command to type.";
+        "on ClickHouse, CALL) only you can find out. up then ends with exit code 8 and prints this command to type.\n\n"
+        "A mutation on ClickHouse goes on without the run that began it, and up waits for it. One that fails again and again is ended by --kill-mutation; the rows "
+        "it has changed stay changed.";
     verb.arguments = {{"V", "the version of the migration"}};
     verb.flags = {{"--step", "N", "its statement, counted from 1"},
                   {"--applied", "", "it took effect: go on behind it"},
                   {"--again", "", "it did not, or was cleaned up: run it again"},
+                  {"--kill-mutation", "", "ClickHouse: end the mutation that it left at work; it counts as not applied"},
                   migrate_lock_wait_flag()};
-    verb.examples = {{"ysdb migrate repair 0012 --step 2 --applied", "statement 2 of 0012 is done"}};
+    verb.examples = {{"ysdb migrate repair 0012 --step 2 --applied", "statement 2 of 0012 is done"},
+                     {"ysdb migrate repair 0012 --step 2 --kill-mutation", "its mutation on ClickHouse fails again and again: end it"}};
     verb.changes = true;
     verb.run = [](const Invocation& line, Context& context, Operator&) {
-        if (!line.has("--step") || line.has("--applied") == line.has("--again")) {
-            throw Error(Code::usage, "repair needs --step and one of --applied and --again", "up and status say which statement is in doubt");
+        if (!line.has("--step") || line.has("--applied") + line.has("--again") + line.has("--kill-mutation") != 1) {
+            throw Error(Code::usage, "repair needs --step and one of --applied, --again and --kill-mutation", "up and status say which statement is in doubt");
         }
-        return migrate::repair(context, {line.arguments.at(0), line.integer_between("--step", 0, 1'000'000), line.has("--applied")}, *line.duration("--lock-wait"));
+        return migrate::repair(context, {line.arguments.at(0), line.integer_between("--step", 0, 1'000'000), line.has("--applied"), line.has("--kill-mutation")}, *line.duration("--lock-wait"));
     };
     return verb;
 }

@@ -23,6 +23,7 @@ namespace fs = std::filesystem;
 constexpr int oldest_major = 23;
 
 fs::path data_dir(const Site& site) { return site.home("clickhouse") / "data"; }
+fs::path engine_config(const Site& site) { return site.home("clickhouse") / "engine.xml"; }
 bool is_library(const Server& server) { return server.install.ends_with(".so"); }
 
 std::optional<Installation> server_binary() {
@@ -49,7 +50,10 @@ Installation find(const Site& site) {
 void prepare(const Site& site, const Server& server) {
     fs::create_directories(data_dir(site));
     fs::permissions(site.home("clickhouse"), fs::perms::owner_all);
-    if (is_library(server)) return;
+    if (is_library(server)) {
+        render_file("clickhouse/engine.xml", {}, engine_config(site));
+        return;
+    }
     render_file("clickhouse/config.xml", {{"http_port", std::to_string(server.port())}, {"data", data_dir(site).string()}},
                 site.home("clickhouse") / "config.xml");
 }
@@ -59,7 +63,7 @@ SpawnOptions command(const Site& site, const Server& server) {
     options.cwd = site.home("clickhouse").string();
     if (is_library(server)) {
         options.argv = {site.program, "lab", "serve-clickhouse", "--path", data_dir(site).string(), "--listen", fmt::format("127.0.0.1:{}", server.port()),
-                        "--library", server.install};
+                        "--library", server.install, "--engine-config", engine_config(site).string()};
     } else {
         options.argv = {server.install, "server", "--config-file", (site.home("clickhouse") / "config.xml").string()};
     }

@@ -6,7 +6,7 @@ namespace ysdb::migrate {
 
 StatementFacts classify(std::string_view sql, Dialect dialect) {
     Words words(sql, dialect);
-    return dialect == Dialect::clickhouse ? classify_clickhouse(words) : classify_postgres(words);
+    return dialect == Dialect::clickhouse ? classify_clickhouse(words, sql) : classify_postgres(words);
 }
 
 }  // namespace ysdb::migrate

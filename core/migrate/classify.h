@@ -14,6 +14,7 @@ struct StatementFacts {
     std::string object;                 // the existing table it works on, as the file names it; or empty
     std::string locks;                  // "SHARE on users: blocks writes"; empty: none worth a word
     std::optional<plan::Probe> probe;
+    std::string cluster;                // ClickHouse: ON CLUSTER
     bool outside_transaction = false;   // PostgreSQL refuses it inside a transaction
     bool controls_transaction = false;  // BEGIN, COMMIT, ROLLBACK ...
     bool adds_label = false;            // ALTER TYPE ... ADD VALUE

@@ -7,6 +7,6 @@
 namespace ysdb::migrate {
 
 StatementFacts classify_postgres(Words& words);
-StatementFacts classify_clickhouse(Words& words);
+StatementFacts classify_clickhouse(Words& words, std::string_view sql);
 
 }  // namespace ysdb::migrate

@@ -36,6 +36,7 @@ struct Repair {
     std::string version;
     std::int64_t step = 0;
     bool applied = false;          // it took effect; otherwise it did not, and `up` runs it again
+    bool kill_mutation = false;    // ends the mutation that it left at work before (ClickHouse); what that has changed stays changed
 };
 // Says of a statement that nothing can tell about whether it took effect.
 Report repair(Context& context, const Repair& repair, Millis lock_wait);

@@ -56,6 +56,7 @@ Classified make_step(const Migration& file, Direction direction, std::size_t ind
     step.repeatable = facts.repeatable;
     step.may_leave_part = facts.may_leave_part;
     step.waits_for_others = facts.waits_for_others;
+    step.cluster = std::move(facts.cluster);
     if (statement.batch) {
         Batched batched = in_batches(step.sql, *statement.batch);
         step.sql = std::move(batched.sql);
@@ -263,6 +264,8 @@ plan::Plan make_plan(const std::vector<const Standing*>& selected, Direction dir
     forget_locks_on_new_tables(plan);
     return plan;
 }
+
+plan::Step step_of(const Migration& file, Direction direction, std::size_t index, const Variables& variables) { return make_step(file, direction, index, variables).step; }
 
 void measure(plan::Plan& plan, Context& context) {
     std::map<std::string, std::map<std::string, std::uint64_t>> sizes;  // by store, by table

@@ -53,6 +53,9 @@ using RecordOf = std::function<std::vector<plan::SqlText>(const Standing&, bool 
 // statement that no transaction can hold, BEGIN in a file, a statement that was applied by an unfinished run and edited since, a variable without a value).
 plan::Plan make_plan(const std::vector<const Standing*>& selected, Direction direction, const std::string& home, const Variables& variables, const RecordOf& record_of);
 
+// One statement as a plan has it. `index` from 0.
+plan::Step step_of(const Migration& file, Direction direction, std::size_t index, const Variables& variables);
+
 // Fills in how large the tables are that the steps work on. One read a store.
 void measure(plan::Plan& plan, Context& context);
 

@@ -51,9 +51,15 @@ Error failure_error(const Migration& file, Direction direction, const plan::Plan
     const auto [offset, length] = fault_span(file, statement, failed.error, variables);
     if (failed.unknown) {
         const std::string repair = fmt::format("ysdb migrate repair {} --step {}", file.version, step.number);
+        const std::string say = "look at the store, then say what you found: " + repair + " --applied, or to run it again: " + repair + " --again";
+        if (step.probe && !step.probe->end.empty() && failed.error.server_code() == "341") {
+            return file.source.fault(Code::partial, offset, length, message + code, "its mutation stays and is tried again by the server: correct the cause, then go on: " + command + "; or end it: " + repair + " --kill-mutation");
+        }
+        if (!step.cluster.empty() && failed.error.code() != Code::partial) {
+            return file.source.fault(Code::partial, offset, length, message + code, (failed.error.hint().empty() ? "" : failed.error.hint() + "; then ") + "go on, which looks at every host first: " + command + "; or " + say);
+        }
         const std::string why = failed.error.code() == Code::partial ? "" : "; it may have done a part before that";
-        return file.source.fault(Code::partial, offset, length, message + code + why,
-                                 "look at the store, then say what you found: " + repair + " --applied, or to run it again: " + repair + " --again");
+        return file.source.fault(Code::partial, offset, length, message + code + why, say);
     }
     return file.source.fault(failed.error.code(), offset, length, message + code, hint).with_server_code(failed.error.server_code()).with_retryable(failed.error.retryable());
 }

@@ -68,6 +68,11 @@ Name Words::take_name() {
     return name;
 }
 
+std::string Words::take_string() {
+    if (at_end() || words_[at_].kind != TokenKind::string) return {};
+    return bare(words_[at_++]);
+}
+
 void Words::skip_parentheses() {
     if (!is("(")) return;
     int depth = 0;

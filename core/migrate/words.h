@@ -32,6 +32,8 @@ public:
     std::string take_any();
     // Takes a name; empty when none is next.
     Name take_name();
+    // Takes a string literal; its text, without quotes. Empty when none is next.
+    std::string take_string();
     // Skips a parenthesis with everything in it, when one is next.
     void skip_parentheses();
     // True when the word stands anywhere behind the cursor, outside of literals.

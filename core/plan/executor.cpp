@@ -29,6 +29,14 @@ std::optional<std::size_t> failed_step(const Unit& unit, const ScriptResult& res
     return in_step ? std::optional(result.done - 1) : std::nullopt;
 }
 
+bool is_number(const std::string& text) { return !text.empty() && text.find_first_not_of("0123456789") == std::string::npos; }
+
+// The probe, looking only at what came after this mark.
+Probe behind(Probe probe, const std::string& mark) {
+    probe.look.params.emplace_back(mark);
+    return probe;
+}
+
 Failure failure(std::optional<std::size_t> step, Error error, bool unknown = false) { return {0, step, std::move(error), unknown}; }
 
 }  // namespace
@@ -209,8 +217,10 @@ std::optional<Failure> Executor::alone(const Unit& unit, Lane& lane) {
     std::string sql = step.sql;
     if (step.probe) {
         std::string broken;
-        const Effect before = look(*step.probe, lane, !step.probe->mend_finishes, &broken);
-        intent.found = before == Effect::present ? "present" : "absent";
+        if (step.probe->mark) intent.found = lane.session->query(step.probe->mark->sql, step.probe->mark->params, context_.deadline()).row(0).text(0);
+        const Effect before = step.probe->mark ? Effect::absent : look(*step.probe, lane, !step.probe->mend_finishes, &broken);
+        const bool there = before == Effect::present || (!step.cluster.empty() && before != Effect::absent);  // on some hosts is there
+        if (!step.probe->mark) intent.found = there ? "present" : "absent";
         if (before == Effect::broken) sql = step.probe->mend + broken + step.probe->mend_tail;  // somebody's run of the same was cut off
     }
     fault::point("plan.intent.before");
@@ -225,7 +235,9 @@ std::optional<Failure> Executor::alone(const Unit& unit, Lane& lane) {
             const auto guard = watch_->over(lane.sql(), *lane.session, intent.label, step.what);
             fault::point("plan.run.before");
             const auto begun = SteadyClock::now();
-            const SqlResult result = lane.session->query(sql, Deadline::never());
+            SqlResult result;
+            if (step.cluster.empty()) result = lane.session->query(sql, Deadline::never());
+            else on_cluster(step, sql, lane, intent.label);
             if (options_.observer) {
                 const double seconds = std::chrono::duration<double>(SteadyClock::now() - begun).count();
                 options_.observer->done(unit, step, lane.sql(), *lane.session, seconds, result.affected);
@@ -236,7 +248,8 @@ std::optional<Failure> Executor::alone(const Unit& unit, Lane& lane) {
         } catch (const Error& error) {
             if (error.code() == Code::connect) return failure(0, error);  // the intent stays open: the next run settles it
             if (found_no_lock(error) && tries < options_.lock_tries && pause_for(pause, context_.stop)) continue;
-            if (step.may_leave_part && !refused_before_running(error)) return failure(0, error, true);
+            const bool nothing_done = step.repeatable || refused_before_running(error) || (step.probe && is_absent(*step.probe, lane, intent.found));
+            if (step.may_leave_part && !nothing_done) return failure(0, error, true);
             JournalEntry outcome = intent;
             outcome.event = JournalEvent::failed;
             journal_.write(outcome, context_.deadline());
@@ -256,17 +269,25 @@ bool Executor::settle(const Unit& unit, const std::optional<SqlText>& mark, Lane
     const JournalEntry& begun = *step.begun;
     wait_for_orphan(lane, begun.label);
     Effect effect = Effect::unclear;
+    std::string what;
+    const auto hosts = step.cluster.empty() ? std::nullopt : follow_on_cluster(step, lane, begun.label);
     if (mark) {
         effect = look({*mark, {}}, lane, false);
+    } else if (hosts && !judge(step.cluster, *hosts)) {
+        effect = Effect::present;
+    } else if (step.probe && step.probe->mark) {
+        if (is_number(begun.found)) effect = look(behind(*step.probe, begun.found), lane, true, &what);
     } else if (begun.found == "present") {
         effect = Effect::absent;  // it was there before the step: the look proves nothing, and the server refuses or ignores it again
     } else if (step.probe) {
-        effect = look(*step.probe, lane, true);
-    } else if (step.repeatable) {
-        effect = Effect::absent;
+        effect = look(*step.probe, lane, true, &what);
     }
-    if (effect == Effect::unclear) {
-        unknown = failure(0, Error(Code::partial, "an earlier run was cut off while '" + step.what + "' ran, and nothing tells whether it took effect"), true);
+    if (effect == Effect::unclear && step.repeatable) effect = Effect::absent;
+    if (effect == Effect::unclear && hosts) what = describe(*hosts);
+    if (effect == Effect::unclear || effect == Effect::stuck) {
+        const std::string why = effect == Effect::stuck ? "goes on by itself and fails each time: " + what : "was cut off with an earlier run, and nothing tells whether it took effect" + (what.empty() ? "" : ": " + what);
+        unknown = failure(0, Error(Code::partial, "'" + step.what + "' " + why), true);
+        if (effect == Effect::stuck) unknown->error.with_server_code("341");  // UNFINISHED, as the server says when a mutation fails under its statement
         return false;
     }
     context_.log.info("settled", {{"unit", unit.what}, {"step", step.number}, {"effect", effect == Effect::present ? "present" : "absent"}});
@@ -278,8 +299,23 @@ bool Executor::settle(const Unit& unit, const std::optional<SqlText>& mark, Lane
     return true;
 }
 
-Effect Executor::look(const Probe& probe, Lane& lane, bool mend, std::string* what_is_broken) {
-    const Deadline deadline = Deadline::after(options_.orphan_wait);
+// Of a step that failed just now: nothing waits.
+bool Executor::is_absent(const Probe& probe, Lane& lane, const std::string& found) {
+    if (!probe.mark && found != "absent") return false;
+    try {
+        const SqlText look = probe.mark ? behind(probe, found).look : probe.look;
+        const SqlResult result = lane.session->query(look.sql, look.params, context_.deadline());
+        return result.rows() > 0 && result.row(0).text_or(0, "") == "absent";
+    } catch (const Error&) {
+        return false;
+    }
+}
+
+Effect Executor::look(const Probe& probe, Lane& lane, bool mend, std::string* what_is_found) {
+    // What runs on by itself and can be ended is followed to its end (law 18); another's work is waited for.
+    const Deadline deadline = probe.end.empty() ? Deadline::after(options_.orphan_wait) : Deadline::never();
+    const Deadline chance = Deadline::after(options_.orphan_wait);
+    std::string first_reason;
     while (true) {
         const SqlResult result = lane.session->query(probe.look.sql, probe.look.params, context_.deadline());
         if (result.rows() == 0) return Effect::absent;
@@ -294,11 +330,17 @@ Effect Executor::look(const Probe& probe, Lane& lane, bool mend, std::string* wh
             lane.session->query(probe.mend + what + probe.mend_tail, Deadline::never());
             return probe.mend_finishes ? Effect::present : Effect::absent;
         }
-        if (word == "broken" && what_is_broken != nullptr && !probe.mend.empty()) {
-            *what_is_broken = result.row(0).text(1);
-            return Effect::broken;
+        const std::string found = result.columns.size() > 1 ? result.row(0).text_or(1, "") : "";
+        if (what_is_found != nullptr) *what_is_found = found;
+        if (word == "broken" && what_is_found != nullptr && !probe.mend.empty()) return Effect::broken;
+        if (word == "stuck") {
+            // Its cause may be gone by now: it is given the time to try once more.
+            if (first_reason.empty()) first_reason = found;
+            if (found != first_reason || chance.passed()) return Effect::stuck;
+        } else if (word != "running" || deadline.passed()) {
+            return Effect::unclear;
         }
-        if (word != "running" || deadline.passed()) return Effect::unclear;
+        if (!found.empty()) progress_->note("waiting for what an earlier run began: " + found);
         if (!pause_for(Millis(250), context_.stop)) throw Error(Code::interrupted, "interrupted while waiting for a statement of another session");
     }
 }

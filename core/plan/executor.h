@@ -11,6 +11,7 @@
 #include <string>
 
 #include "core/context.h"
+#include "core/plan/cluster.h"
 #include "core/plan/plan.h"
 #include "core/plan/runner_lock.h"
 
@@ -79,6 +80,9 @@ private:
     std::optional<Failure> alone(const Unit& unit, Lane& lane);
     // In ranges of a key (backfill.h); in executor_batches.cpp.
     std::optional<Failure> batched(const Unit& unit, Lane& lane);
+    // In executor_cluster.cpp. The first throws when not every host did it; the other: where a statement under this label stands.
+    void on_cluster(const Step& step, const std::string& sql, Lane& lane, const std::string& label);
+    std::optional<std::vector<HostState>> follow_on_cluster(const Step& step, Lane& lane, const std::string& label);
     // Of a unit whose first step an earlier run began. True: it took effect, its outcome is written. False: it must run.
     bool settle(const Unit& unit, const std::optional<SqlText>& mark, Lane& lane, std::optional<Failure>& unknown);
     // The same as SqlSession::script, statement by statement; the steps are statements `first` and on.
@@ -86,8 +90,9 @@ private:
     ScriptResult send(const Unit& unit, Lane& lane, std::span<const SqlText> tail, const std::string& label);
     void record(const Unit& unit);
     std::vector<SqlText> closing(const Unit& unit, bool journaled);
-    // With `mend`: what is broken is mended. Without: it is said, with its name in `what`.
+    // With `mend`: what is broken is mended. Without: it is said, with its name in `what`; so is what is stuck or unclear.
     Effect look(const Probe& probe, Lane& lane, bool mend, std::string* what = nullptr);
+    bool is_absent(const Probe& probe, Lane& lane, const std::string& found);
     void wait_for_orphan(Lane& lane, const std::string& label);
     void prepare(Lane& lane, Millis lock_timeout);
     Lane& lane(const std::string& store);

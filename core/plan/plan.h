@@ -19,15 +19,21 @@ enum class Effect {
     present,   // it did
     broken,    // it left something that must go before it can run again
     running,   // somebody is at it
+    stuck,     // it goes on by itself, and fails each time
     unclear,   // no read can tell
 };
 
-// A read that tells whether a step took effect. Its row: one of the words above and, when broken, what is broken as SQL names it.
+// A read that tells whether a step took effect. Its row: one of the words above and, when broken, what is broken as SQL names it; when running,
+// how far it is; when stuck, why; when unclear, what is there.
 struct Probe {
     SqlText look;
     std::string mend;   // removes what is broken, with that name behind it: "DROP INDEX CONCURRENTLY "
     std::string mend_tail = {};      // behind the name
     bool mend_finishes = false;      // what is broken is the step itself, begun: mending it is doing it
+    // Of what runs on without its statement (a mutation): a number read before the step, which `look` and `find` get as their last parameter, so
+    // that they see only what came after; and the names by which `end` ends it, as its parameters.
+    std::optional<SqlText> mark = {}, find = {};
+    std::string end = {};
 };
 
 // A statement over many rows (PostgreSQL) is run for one range of its table's key after the other, each in a transaction that also keeps
@@ -64,6 +70,7 @@ struct Step {
     bool repeatable = false;                       // running it twice is running it once
     bool may_leave_part = false;                   // a failure in the middle keeps what was done so far
     bool waits_for_others = false;                 // waits for other transactions by design: no lock timeout on it
+    std::string cluster;                           // ClickHouse: ON CLUSTER; empty: on one server
     std::optional<Batches> batches;                // run in ranges: `sql` ends in a WHERE that takes one more " AND (...)"; alone in its unit
     std::optional<JournalEntry> begun;             // an earlier run began it and wrote no outcome: to be settled first
 };

@@ -26,9 +26,9 @@ bool refuses_transaction(const Error& error) { return one_of(error, std::to_arra
 
 // ClickHouse's errors of analysis: DUPLICATE_COLUMN, NO_SUCH_COLUMN_IN_TABLE, NUMBER_OF_COLUMNS_DOESNT_MATCH, NUMBER_OF_ARGUMENTS_DOESNT_MATCH,
 // ILLEGAL_TYPE_OF_ARGUMENT, ILLEGAL_COLUMN, UNKNOWN_FUNCTION, UNKNOWN_IDENTIFIER, UNKNOWN_TYPE, TABLE_ALREADY_EXISTS, UNKNOWN_TABLE,
-// SYNTAX_ERROR, UNKNOWN_DATABASE, NO_COMMON_TYPE, ACCESS_DENIED. PostgreSQL's class 42 (syntax, access, names) at the statement itself.
+// SYNTAX_ERROR, UNKNOWN_DATABASE, TABLE_SIZE_EXCEEDS_MAX_DROP_SIZE_LIMIT, NO_COMMON_TYPE, ACCESS_DENIED. PostgreSQL's class 42 (syntax, access, names) at the statement itself.
 bool refused_before_running(const Error& error) {
-    constexpr auto codes = std::to_array<std::string_view>({"15", "16", "20", "42", "43", "44", "46", "47", "50", "57", "60", "62", "81", "386", "497"});
+    constexpr auto codes = std::to_array<std::string_view>({"15", "16", "20", "42", "43", "44", "46", "47", "50", "57", "60", "62", "81", "359", "386", "497"});
     return one_of(error, codes) || (error.server_code().size() == 5 && error.server_code().starts_with("42") && error.position() > 0);
 }
 

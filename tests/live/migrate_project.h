@@ -37,6 +37,15 @@ public:
         const std::string& url = postgres_->config().url;
         configure(url.substr(0, url.find('@') + 1) + address + url.substr(url.rfind('/')));
     }
+    // The same for ClickHouse.
+    void analytics_through(const std::string& address) const {
+        const std::string& url = clickhouse_.config().url;
+        std::string toml = read_file(directory_.path() / "ysdb.toml");
+        const auto at = toml.find(url);
+        if (at == std::string::npos) throw std::runtime_error("analytics is reached through something else already");
+        write_file_atomically(directory_.path() / "ysdb.toml", toml.replace(at, url.size(), "clickhouse://" + address + url.substr(url.rfind('/'))));
+    }
+    const std::string& analytics_url() const { return clickhouse_.config().url; }
     // Adds lines behind `[migrate]` of the configuration.
     void configure_migrate(const std::string& lines) const { write_file_atomically(directory_.path() / "ysdb.toml", read_file(directory_.path() / "ysdb.toml") + lines); }
     std::filesystem::path migrations() const { return directory_.path() / "migrations"; }

@@ -51,9 +51,11 @@ TEST_CASE("a trailing FORMAT names the result's format") {
 TEST_CASE("SET is read as names and values") {
     const auto settings = parse_set("SET max_threads = 4, log_comment='it\\'s', x = 1.5;");
     REQUIRE(settings.size() == 3);
-    CHECK(settings[0] == std::pair<std::string, std::string>{"max_threads", "4"});
-    CHECK(settings[1] == std::pair<std::string, std::string>{"log_comment", "it's"});
+    CHECK(settings[0] == std::pair<std::string, std::optional<std::string>>{"max_threads", "4"});
+    CHECK(settings[1] == std::pair<std::string, std::optional<std::string>>{"log_comment", "it's"});
     CHECK(settings[2].second == "1.5");
+    CHECK(parse_set("SET a = DEFAULT, b = 'default'")[0].second == std::nullopt);
+    CHECK(parse_set("SET a = DEFAULT, b = 'default'")[1].second == "default");
     CHECK_THROWS_AS(parse_set("SET x"), Error);
 }
 

@@ -48,7 +48,7 @@ TEST_CASE("a statement has a probe only where the catalog proves that it took ef
     CHECK(clickhouse("ALTER TABLE t ADD COLUMN a Int32 DEFAULT f(1, 2), ADD COLUMN b String AFTER a").probe->look.params.at(2) == "a/b");
     CHECK(clickhouse("RENAME TABLE a TO b").probe);
     for (const char* sql : {"CREATE TABLE t ENGINE = Memory AS SELECT 1", "CREATE MATERIALIZED VIEW v ENGINE = Memory POPULATE AS SELECT 1", "INSERT INTO t SELECT 1",
-                            "ALTER TABLE t ADD COLUMN a Int32, DROP COLUMN b", "CREATE TABLE t ON CLUSTER c (x Int32) ENGINE = Memory", "ALTER TABLE t DELETE WHERE x", "RENAME TABLE a TO b, c TO d"}) {
+                            "ALTER TABLE t ADD COLUMN a Int32, DROP COLUMN b", "RENAME TABLE a TO b, c TO d"}) {
         CAPTURE(sql);
         CHECK_FALSE(clickhouse(sql).probe);
         CHECK_FALSE(clickhouse(sql).repeatable);
@@ -56,4 +56,35 @@ TEST_CASE("a statement has a probe only where the catalog proves that it took ef
     }
     CHECK(clickhouse("CREATE TABLE IF NOT EXISTS t (x Int32) ENGINE = Memory").repeatable);
     CHECK(clickhouse("ALTER TABLE t MODIFY TTL d + INTERVAL 1 DAY").repeatable);
+}
+
+TEST_CASE("a statement ON CLUSTER is known wherever its words stand, and looked for on every host") {
+    for (const char* sql : {"CREATE TABLE t ON CLUSTER c (x Int32) ENGINE = Memory", "DROP TABLE t ON CLUSTER c SYNC", "ALTER TABLE t ON CLUSTER 'c' ADD COLUMN x Int32", "CREATE DATABASE d ON CLUSTER `c`"}) {
+        CAPTURE(sql);
+        const StatementFacts facts = clickhouse(sql);
+        CHECK(facts.cluster.find('c') != std::string::npos);
+        REQUIRE(facts.probe);
+        CHECK(facts.probe->look.sql.find("clusterAllReplicas({p" + std::to_string(facts.probe->look.params.size()) + ":String}, system.") != std::string::npos);
+        CHECK(facts.may_leave_part);
+    }
+    CHECK(clickhouse("CREATE TABLE t ON CLUSTER '{cluster}' (x Int32) ENGINE = Memory").cluster == "{cluster}");
+    CHECK(clickhouse("ALTER TABLE t ON CLUSTER c UPDATE x = 1 WHERE 1").cluster == "c");
+    CHECK_FALSE(clickhouse("ALTER TABLE t ON CLUSTER c UPDATE x = 1 WHERE 1").probe);
+    CHECK(clickhouse("DELETE FROM t ON CLUSTER c WHERE 1").cluster == "c");
+    CHECK(clickhouse("OPTIMIZE TABLE t ON CLUSTER c FINAL").cluster == "c");
+    CHECK(clickhouse("RENAME TABLE a TO b ON CLUSTER c").cluster == "c");
+    CHECK(clickhouse("CREATE TABLE t (x Int32) ENGINE = Memory").cluster.empty());
+}
+
+TEST_CASE("a mutation is found again by its own words, those of a lightweight DELETE in the server's") {
+    const StatementFacts update = clickhouse("ALTER TABLE d.t UPDATE x = 1 WHERE y");
+    REQUIRE(update.probe);
+    CHECK(update.probe->mark);
+    CHECK(update.probe->look.params == std::vector<std::optional<std::string>>{"d", "t", "ALTER TABLE d.t UPDATE x = 1 WHERE y"});
+    CHECK(update.probe->end.find("KILL MUTATION") == 0);
+    const StatementFacts deletes = clickhouse("DELETE FROM t /* where */ WHERE y = 'where'");
+    REQUIRE(deletes.probe);
+    CHECK(deletes.probe->look.params.at(2) == "ALTER TABLE t UPDATE _row_exists = 0 WHERE y = 'where'");
+    CHECK(clickhouse("ALTER TABLE t MATERIALIZE INDEX i").probe);
+    CHECK_FALSE(clickhouse("ALTER TABLE t DELETE WHERE x IN (" + std::string(70'000, '1') + ")").probe);
 }

@@ -142,6 +142,7 @@ std::shared_ptr<Engine> Engine::open(const EngineOptions& options) {
     prepare_process();
     auto impl = std::unique_ptr<Impl>(new Impl{calls, directory, {"clickhouse", "--path=" + directory, "--log-level=warning"}, std::move(*lock), {}, nullptr});
     if (options.max_memory_bytes > 0) impl->arguments.push_back("--max_server_memory_usage=" + std::to_string(options.max_memory_bytes));
+    if (!options.config_file.empty()) impl->arguments.push_back("--config-file=" + options.config_file);
     impl->keeper = impl->connect();
     if (impl->keeper == nullptr) throw Error(Code::config, "the ClickHouse engine does not start on " + directory, "is it a directory of ClickHouse's, and writable?");
     auto engine = std::shared_ptr<Engine>(new Engine(std::move(impl)));

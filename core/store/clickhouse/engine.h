@@ -18,6 +18,7 @@ struct EngineOptions {
     std::string library;                     // path of libchdb.so
     std::string directory;                   // the engine's files; made when missing, locked while open
     std::uint64_t max_memory_bytes = 0;      // 0: the engine's own limit
+    std::string config_file = {};            // the server's own settings as XML (config.xml); empty: none
 };
 
 // One piece of a result. Move-only; its bytes die with it.

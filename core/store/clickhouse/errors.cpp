@@ -31,6 +31,7 @@ std::string one_line(std::string_view text) {
 std::string_view bare(std::string_view text) {
     constexpr std::string_view mark = "DB::Exception: ";
     if (const auto at = text.find(mark); at != std::string_view::npos && at < 40) text.remove_prefix(at + mark.size());
+    if (const auto at = text.find("\n\n0. "); at != std::string_view::npos) text = text.substr(0, at);  // a stack trace
     if (const auto at = text.rfind(" (version "); at != std::string_view::npos) text = text.substr(0, at);
     return text;
 }
@@ -50,6 +51,8 @@ std::string hint_for(int code) {
         case 81: return "create it: CREATE DATABASE, or name another one in the store's url";
         case 241: return "raise max_memory_usage, or send less at once";
         case 243: return "free space on the server's disk";
+        case 341: return "it goes on in the background: correct what it says, then run the same command again; KILL MUTATION ends it";
+        case 359: return "the server refuses to drop so much: write SETTINGS max_table_size_to_drop = 0 (max_partition_size_to_drop = 0) at the end of the statement";
         case 252: return "wait for merges, or send larger batches";
         default: return {};
     }

@@ -285,7 +285,7 @@ struct Gateway::Impl {
         changed.notify_all();
     }
 
-    explicit Impl(const GatewayOptions& o) : options(o), engine(Engine::open({o.library, o.directory, o.max_memory_bytes})), slots(o.engine_slots) {
+    explicit Impl(const GatewayOptions& o) : options(o), engine(Engine::open({o.library, o.directory, o.max_memory_bytes, o.config_file})), slots(o.engine_slots) {
         version = trim(engine->session()->execute("SELECT version()", "TabSeparated", {}).data());
     }
 

@@ -23,6 +23,7 @@ struct GatewayOptions {
     int engine_slots = 8;                    // statements in the engine at once; KILL QUERY and system.processes pass them by
     int connections = 256;
     std::uint64_t max_memory_bytes = 0;
+    std::string config_file = {};            // for the engine
 };
 
 // Serves from its construction to its end. Thread-safe.

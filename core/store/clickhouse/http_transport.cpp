@@ -107,6 +107,8 @@ private:
         set(CURLOPT_BUFFERSIZE, buffer_size);
         set(CURLOPT_UPLOAD_BUFFERSIZE, 2l << 20);
         set(CURLOPT_MAXAGE_CONN, longest_idle_s);
+        // On a kept connection that is lost before the first byte of an answer curl sends again by itself, whatever the server has done by then.
+        if (request.once) set(CURLOPT_FRESH_CONNECT, 1L);
         set(CURLOPT_TCP_KEEPALIVE, 1L);
         const auto left = std::max<long long>(1, limits_->deadline.left().count());
         if (!limits_->deadline.is_never()) set(CURLOPT_TIMEOUT_MS, static_cast<long>(left));

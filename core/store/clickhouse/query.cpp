@@ -4,6 +4,7 @@
 
 #include <random>
 
+#include "core/base/text.h"
 #include "core/store/clickhouse/statement.h"
 
 namespace ysdb::clickhouse {
@@ -69,6 +70,7 @@ SqlResult query(Transport& transport, std::string_view sql, std::span<const std:
     request.format = "TabSeparatedWithNames";
     request.whole = true;
     request.query_id = id;
+    request.once = lower(trim(sql).substr(0, 6)) != "select";  // WITH may stand before INSERT
     request.settings = settings;
     for (std::size_t i = 0; i < params.size(); ++i) request.params.emplace_back("p" + std::to_string(i + 1), params[i]);
     std::string text;
@@ -83,7 +85,7 @@ SqlResult Session::query(std::string_view sql, std::span<const std::optional<std
     if (statement.verb == Statement::Verb::set && !statement.several) {
         for (auto& [name, value] : parse_set(statement.sql)) {
             std::erase_if(settings_, [&](const auto& setting) { return setting.first == name; });
-            settings_.emplace_back(name, value);
+            if (value) settings_.emplace_back(name, *value);
         }
         return {};
     }

@@ -178,9 +178,9 @@ Statement look_at(std::string_view text) {
     return statement;
 }
 
-std::vector<std::pair<std::string, std::string>> parse_set(std::string_view sql) {
+std::vector<std::pair<std::string, std::optional<std::string>>> parse_set(std::string_view sql) {
     const auto wrong = [&] { return Error(Code::usage, "'" + std::string(sql) + "' cannot be read", "write it like SET name = value"); };
-    std::vector<std::pair<std::string, std::string>> settings;
+    std::vector<std::pair<std::string, std::optional<std::string>>> settings;
     Scanner scanner(sql);
     scanner.next();
     while (true) {
@@ -195,14 +195,15 @@ std::vector<std::pair<std::string, std::string>> parse_set(std::string_view sql)
             token = scanner.next();
         }
         std::string_view value = trim(sql.substr(from, to - from));
-        std::string plain;
+        std::optional<std::string> plain;
         if (value.starts_with('\'') && value.ends_with('\'') && value.size() >= 2) {
             value = value.substr(1, value.size() - 2);
+            plain.emplace();
             for (std::size_t i = 0; i < value.size(); ++i) {
                 if ((value[i] == '\\' || value[i] == '\'') && i + 1 < value.size()) ++i;
-                plain += value[i];
+                *plain += value[i];
             }
-        } else {
+        } else if (lower(value) != "default") {
             plain = value;
         }
         settings.emplace_back(name.text, plain);

@@ -50,8 +50,8 @@ struct Statement {
 
 Statement look_at(std::string_view text);
 
-// SET a = 1, b = 'x' as names and values; throws Error(usage) on anything else.
-std::vector<std::pair<std::string, std::string>> parse_set(std::string_view sql);
+// SET a = 1, b = 'x', c = DEFAULT as names and values (nullopt: the default); throws Error(usage) on anything else.
+std::vector<std::pair<std::string, std::optional<std::string>>> parse_set(std::string_view sql);
 
 std::string quote(std::string_view name);      // `name`
 std::string literal(std::string_view text);    // 'text'

@@ -28,6 +28,7 @@ struct Request {
     std::string format = "TabSeparated";            // of a result whose statement names none
     bool whole = false;                             // small results: the server finishes before it answers, so that no error comes late
     std::string query_id;                           // what the server shows; empty: its own choice
+    bool once = false;                              // not a read: when the connection is lost nobody sends it a second time
     Settings settings;
     std::vector<std::pair<std::string, std::optional<std::string>>> params;  // {name:Type}; values as they are, not escaped
 };

@@ -1,0 +1,44 @@
+// Between a client and an HTTP server, to cut the connection at a chosen request: before the server has it, or after it did what was asked.
+#pragma once
+
+#include <atomic>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace ysdb::test {
+
+class CuttingProxy {
+public:
+    enum class When { before, after };
+    explicit CuttingProxy(int server_port);
+    ~CuttingProxy();
+    CuttingProxy(const CuttingProxy&) = delete;
+    CuttingProxy& operator=(const CuttingProxy&) = delete;
+
+    int port() const { return port_; }
+    // The request-th from now on, from 1; 0: none.
+    void cut(int request, When when);
+    // Closes what is open now.
+    void drop_all() { ++dropped_; }
+    // Since the last cut().
+    int requests() const { return seen_; }
+    // The request that was cut, as it came; empty: none was.
+    std::string was_cut();
+
+private:
+    void accept_all();
+    void serve(int client);
+
+    int server_port_, listener_, port_ = 0;
+    std::atomic<bool> ending_{false};
+    std::atomic<int> seen_{0}, at_{0}, dropped_{0};
+    std::atomic<When> when_{When::before};
+    std::mutex mutex_;                     // guards what follows
+    std::string was_cut_;
+    std::vector<std::jthread> threads_;
+    std::jthread acceptor_;
+};
+
+}  // namespace ysdb::test
