@@ -1,6 +1,8 @@
 #include <algorithm>
 
 #include "cmd/commands.h"
+#include "core/sync/manage.h"
+#include "core/sync/run.h"
 #include "core/sync/snapshot.h"
 
 namespace ysdb {
@@ -47,6 +49,117 @@ CommandSpec snapshot_verb() {
     return verb;
 }
 
+FlagSpec set_flag() { return {"--set", "NAME", "the sync set; needed when there are several"}; }
+
+Report run(const Invocation& line, Context& context, Operator&) {
+    sync::RunOptions options;
+    options.set = line.text_or("--set", "");
+    options.until_caught_up = line.has("--until-caught-up");
+    options.workers = static_cast<int>(line.integer_between("--workers", 1, 64));
+    options.buffer_bytes = std::clamp<std::uint64_t>(*line.size("--buffer"), 1u << 20, 16ull << 30);
+    options.policy.batch_age = std::clamp(*line.duration("--batch-age"), Millis(0), Millis(5'000));
+    options.policy.tries = static_cast<int>(line.integer_between("--tries", 1, 100));
+    options.lock_wait = *line.duration("--lock-wait");
+    options.spool_directory = *line.text("--spool-dir");
+    return context.dry_run ? sync::plan_run(context, options) : sync::run(context, options);
+}
+
+CommandSpec run_verb() {
+    CommandSpec verb;
+    verb.name = "run";
+    verb.summary = "follow every committed change into the stores of a set";
+    verb.description =
+        "Copies tables that are new, then follows the source's changes: every committed change, in order, into every store of the set. What is "
+        "missing in the source (publication, slot, the tables that remember) is made first; --dry-run shows it. Runs until SIGTERM or Ctrl-C, then "
+        "writes what it has read and says where it stopped; the same command goes on there, also after a kill -9: what is told again is recognised "
+        "by its version.\n\n"
+        "A store that cannot be reached is tried again until it can, and holds up the others only once --buffer is full. A row that a store cannot "
+        "hold becomes a dead letter; a table whose definition changed in a way that changes tell nothing of is halted until `ysdb sync reset TABLE`. "
+        "Both show in `ysdb sync status` and make the exit code 8.";
+    verb.flags = {set_flag(),
+                  {"--until-caught-up", "", "end when everything committed before is in every store"},
+                  {"--workers", "N", "readers and writers of a copy that take turns", "3"},
+                  {"--batch-age", "DURATION", "a change waits no longer than this for others to be sent with; 5s at most", "500ms"},
+                  {"--buffer", "SIZE", "how far a store may be behind before reading waits for it", "64MiB"},
+                  {"--tries", "N", "tries of a batch that a store refuses, before its rows are tried one by one", "3"},
+                  {"--spool-dir", "DIR", "where large transactions wait for their commit", "/var/tmp"},
+                  {"--lock-wait", "DURATION", "wait this long for another run of the same set", "0s"}};
+    verb.examples = {{"ysdb sync run --dry-run", "what would be made in the source, which tables would be copied"},
+                     {"ysdb sync run --until-caught-up", "bring every store up to now, then end"}};
+    verb.changes = true;
+    verb.run = run;
+    return verb;
+}
+
+CommandSpec install_verb() {
+    CommandSpec verb;
+    verb.name = "install";
+    verb.summary = "make what following needs in the source";
+    verb.description = "Makes the publication and the replication slot of a set, and the tables in schema ysdb that remember how far it is. `ysdb sync run` does the same; "
+                       "this is for whoever has the rights. From then on the server keeps its log until the set has read it.";
+    verb.flags = {set_flag()};
+    verb.examples = {{"ysdb sync install --dry-run", "the statements"}};
+    verb.changes = true;
+    verb.run = [](const Invocation& line, Context& context, Operator&) { return sync::install(context, line.text_or("--set", "")); };
+    return verb;
+}
+
+CommandSpec status_verb() {
+    CommandSpec verb;
+    verb.name = "status";
+    verb.summary = "how far each store of a set is";
+    verb.description = "Shows, from the source, what the server keeps for each set, how far each store is behind, the state of each table and its dead letters. Exit code 1 when a table is "
+                       "halted, a slot is lost or there are dead letters.";
+    verb.flags = {{"--set", "NAME", "only this sync set"}, {"--dead-letters", "", "list the changes that a store could not take"}};
+    verb.examples = {{"ysdb sync status", "all sets"}, {"ysdb sync status --dead-letters --output json", "for programs"}};
+    verb.run = [](const Invocation& line, Context& context, Operator&) { return sync::status(context, {line.text_or("--set", ""), line.has("--dead-letters")}); };
+    return verb;
+}
+
+CommandSpec reset_verb() {
+    CommandSpec verb;
+    verb.name = "reset";
+    verb.summary = "have tables copied anew by the next run";
+    verb.description = "The next `ysdb sync run` copies the table again, beside the one that readers see, and puts it in its place when it is whole; changes are followed meanwhile. Without TABLE all "
+                       "of the set's: then the slot is made anew, too, which mends one that was lost, and the epoch of the row versions rises.";
+    verb.flags = {set_flag()};
+    verb.arguments = {{"TABLE", "schema.table of the source", false}};
+    verb.examples = {{"ysdb sync reset public.users", "copy one table anew"}};
+    verb.changes = true;
+    verb.run = [](const Invocation& line, Context& context, Operator& person) {
+        const std::string set = line.text_or("--set", "");
+        if (!context.dry_run && !line.argument(0)) {
+            context.dry_run = true;
+            const Report preview = sync::reset(context, set, std::nullopt);
+            context.dry_run = false;
+            if (!person.confirm(preview, "Copy every table of the set anew?")) throw Error(Code::refused, "not confirmed, nothing was changed");
+        }
+        return sync::reset(context, set, line.argument(0));
+    };
+    return verb;
+}
+
+CommandSpec remove_verb() {
+    CommandSpec verb;
+    verb.name = "remove";
+    verb.summary = "take a set's slot and publication away";
+    verb.description = "Drops the replication slot and the publication, so that the server keeps nothing for the set any more, and forgets how far it was. What was written to the stores stays.";
+    verb.flags = {set_flag()};
+    verb.examples = {{"ysdb sync remove --set yield --yes", "no more following"}};
+    verb.changes = true;
+    verb.run = [](const Invocation& line, Context& context, Operator& person) {
+        const std::string set = line.text_or("--set", "");
+        if (!context.dry_run) {
+            context.dry_run = true;
+            const Report preview = sync::remove(context, set);
+            context.dry_run = false;
+            if (!person.confirm(preview, "Remove the set's slot? Following it again means copying its tables again.")) throw Error(Code::refused, "not confirmed, nothing was changed");
+        }
+        return sync::remove(context, set);
+    };
+    return verb;
+}
+
 }  // namespace
 
 CommandSpec sync_command() {
@@ -54,7 +167,7 @@ CommandSpec sync_command() {
     command.name = "sync";
     command.summary = "bring the other stores to what PostgreSQL holds";
     command.description = "Moves the tables of the [[sync]] sets from their source into the stores that follow it.";
-    command.verbs = {snapshot_verb()};
+    command.verbs = {snapshot_verb(), run_verb(), status_verb(), install_verb(), reset_verb(), remove_verb()};
     return command;
 }
 

@@ -13,8 +13,7 @@
 namespace ysdb::migrate {
 
 MigrationDirectory directory_of(const Context& context);
-// `names`: what the directory holds.
-std::vector<Migration> read_files(Context& context, const std::vector<std::string>& names);
+std::vector<Migration> read_files(Context& context);
 // The same files by name, without what is in them; goose's are told by their text.
 std::vector<LaidOut> laid_out_files(const Context& context);
 
@@ -40,7 +39,7 @@ public:
     SqlStore* store;
     std::string environment;                 // where this is
     std::vector<Migration> files;
-    std::vector<Migration> before_up, after_up;   // callbacks
+    std::optional<Migration> before_up, after_up;   // callbacks
     std::unique_ptr<SqlSession> session;
     plan::Journal journal;
     std::vector<HistoryRow> history;

@@ -13,6 +13,7 @@
 
 #include "core/base/time.h"
 #include "core/value/batch.h"
+#include "core/value/shape.h"
 #include "core/value/type.h"
 
 namespace ysdb {
@@ -22,16 +23,6 @@ class SourceSnapshot;
 struct RejectedRow;
 
 // --- What travels ---
-
-// How a table's columns differ from those known before.
-struct ColumnChange {
-    enum class Kind { added, dropped, renamed, retyped };
-    Kind kind = Kind::added;
-    std::string column;                // its name now; of a dropped one, its last
-    std::string before = {};           // renamed: the name it had
-    Type type = {};                    // added, retyped: what it is now
-    std::optional<std::string> fill = {};  // added: what older rows hold, as the source writes it; none: NULL
-};
 
 // Changes of one table in a row, or something that happened to the table as a whole.
 struct SegmentPart {
@@ -83,7 +74,7 @@ struct CaptureOptions {
     std::vector<TableRef> tables;
     std::uint32_t epoch = 1;                     // of the versions told
     std::uint64_t start = 0;                     // where reading goes on: what was acknowledged last
-    std::map<TableRef, std::vector<ColumnInfo>> known;  // the columns the sinks know, by table; a table that is missing is new
+    std::map<TableRef, std::vector<ColumnInfo>> known;  // name, number and native type of the columns the sinks know; a table that is missing is new
     std::size_t segment_bytes = 1u << 20;
     std::string spool_directory = "/var/tmp";    // where transactions wait that are told before they are committed
 };
@@ -97,8 +88,8 @@ public:
     // open it again. Error(interrupted) on `stop`.
     virtual Segment read(Millis wait, std::stop_token stop) = 0;
     // Everything below `position` is durable wherever it goes; the source may forget it. Call it at least every few seconds, also while
-    // nothing is read: the server takes silence for death.
-    virtual void acknowledge(std::uint64_t position) = 0;
+    // nothing is read: the server takes silence for death. It is told about once a second, or `at_once`.
+    virtual void acknowledge(std::uint64_t position, bool at_once = false) = 0;
 };
 
 // How a store tells its changes. Thread-safe.
@@ -142,7 +133,8 @@ public:
     // The table looks like this from here on: makes or changes the target. `changes` is empty for the first call. Doing it twice does
     // no harm. Throws Error(refused) when the target cannot follow: then it needs a new copy.
     virtual void reshape(const TableInfo& source, std::span<const ColumnChange> changes, Deadline deadline) = 0;
-    // Rows in the shape told last. May keep them until flush(). Rows that the target cannot hold are told to `rejected` and left out.
+    // Rows in the shape told last. May keep them until flush(). Rows that the target cannot hold are told to `rejected` and left out, within
+    // this call or within flush(): what it refers to must live until then.
     virtual void apply(const ChangeBatch& changes, Deadline deadline, const std::function<void(std::size_t row, RejectedRow)>& rejected) = 0;
     // Everything older than `version` is gone.
     virtual void truncate(const Version& version, Deadline deadline) = 0;
@@ -168,6 +160,8 @@ public:
     // The highest epoch a set has written here, as far as the sink remembers; 0: none.
     virtual std::uint32_t epoch(const std::string& set, Deadline deadline) = 0;
     virtual void begin_epoch(const std::string& set, std::uint32_t epoch, Deadline deadline) = 0;
+    // How long changes may be gathered before they are sent, for this sink to work well.
+    virtual Millis batch_age() const { return Millis(0); }
 };
 
 }  // namespace ysdb

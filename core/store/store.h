@@ -115,6 +115,7 @@ struct RejectedRow {
     std::string key;            // "id=7, block_timestamp=2026-01-01 00:00:00"
     std::string column;
     std::string reason;         // "numeric overflow: 1e80 does not fit Decimal(38,18)"
+    std::size_t row = 0;        // of the batch it was in, where there is one
 };
 
 class RowSource {

@@ -3,21 +3,18 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <atomic>
 #include <mutex>
-#include <thread>
 
 #include "core/base/fault.h"
-#include "core/base/retry.h"
 #include "core/plan/runner_lock.h"
 #include "core/sync/snapshot_state.h"
+#include "core/sync/table_copy.h"
 
 namespace ysdb::sync {
 
 namespace {
 
 constexpr std::size_t rejected_shown = 50;
-constexpr RetryPolicy insert_retries{5, Millis(200), Millis(5'000)};
 
 // One table's way from the source into one sink.
 struct Job {
@@ -90,94 +87,6 @@ std::vector<Route> copying_routes(Context& context, const RouteFilter& filter, R
     return routes;
 }
 
-// Copies one table: reader-writers that each take the next range until none is left. An error in one stops the others.
-class TableCopy {
-public:
-    TableCopy(Context& context, const SnapshotOptions& options, const Job& job, SourceSnapshot& snapshot, RowWriter& writer, const std::string& run,
-              Rejections& rejections, ProgressTask& progress)
-        : context_(context), options_(options), job_(job), snapshot_(snapshot), writer_(writer), run_(run), rejections_(rejections), progress_(progress) {}
-
-    // Throws the first worker's error.
-    void run() {
-        {
-            std::vector<std::jthread> workers;
-            const auto count = std::min<std::size_t>(static_cast<std::size_t>(options_.workers), job_.ranges.size());
-            const std::stop_callback on_stop(context_.stop, [this] { halt_.request_stop(); });
-            for (std::size_t i = 0; i < count; ++i) workers.emplace_back([this] { work(); });
-        }
-        if (error_) std::rethrow_exception(error_);
-        if (context_.stop.stop_requested()) throw Error(Code::interrupted, "interrupted while copying " + job_.source.ref.text());
-    }
-
-    std::uint64_t rows() const { return rows_; }
-    std::uint64_t bytes() const { return bytes_; }
-    std::uint64_t rejected() const { return rejected_; }
-
-private:
-    void work() {
-        try {
-            for (std::size_t next = next_++; next < job_.ranges.size() && !halt_.stop_requested(); next = next_++) copy_range(next);
-        } catch (...) {
-            const std::lock_guard lock(mutex_);
-            if (!error_) error_ = std::current_exception();
-            halt_.request_stop();
-        }
-    }
-
-    void copy_range(std::size_t index) {
-        fault::point("snapshot.range.before");
-        int batch_number = 0;
-        const auto reject = [this](RejectedRow row) {
-            ++rejected_;
-            rejections_.add(job_.source.ref.text(), row);
-        };
-        ChangeBatch change;
-        change.versions = {Version{1, snapshot_.position(), 0}};
-        source_of(context_.stores.get(job_.route.source))
-            .read(job_.source, job_.ranges[index], snapshot_, options_.batch_bytes, context_.timeout, halt_.get_token(),
-                  [&](Batch& batch) {
-                      std::swap(change.rows, batch);
-                      send(change, fmt::format("{}/{}/{}/{}", run_, job_.source.ref.text(), index, batch_number++), reject);
-                      std::swap(change.rows, batch);  // the buffers go back to be filled again
-                  },
-                  reject);
-        fault::point("snapshot.range.after");
-    }
-
-    // The same rows under the same token until the sink has them: a try that arrived unseen is told from a new one by the sink.
-    void send(const ChangeBatch& change, const std::string& token, const std::function<void(RejectedRow)>& reject) {
-        std::vector<RejectedRow> left_out;
-        fault::point("snapshot.batch.before");
-        retry(insert_retries, Deadline::after(context_.timeout * 3), halt_.get_token(),
-              [&] {
-                  left_out.clear();
-                  writer_.apply(change, token, context_.deadline(), [&](RejectedRow row) { left_out.push_back(std::move(row)); });
-              },
-              [&](int attempt, const Error& error, Millis) {
-                  context_.log.warn("insert.retry", {{"table", job_.source.ref.text()}, {"attempt", attempt}, {"error", error.message()}});
-              });
-        fault::point("snapshot.batch.after");
-        for (RejectedRow& row : left_out) reject(std::move(row));
-        rows_ += change.rows.rows() - left_out.size();
-        bytes_ += change.rows.byte_size();
-        progress_.add(change.rows.rows());
-    }
-
-    Context& context_;
-    const SnapshotOptions& options_;
-    const Job& job_;
-    SourceSnapshot& snapshot_;
-    RowWriter& writer_;
-    const std::string& run_;
-    Rejections& rejections_;
-    ProgressTask& progress_;
-    std::stop_source halt_;
-    std::atomic<std::size_t> next_{0};
-    std::atomic<std::uint64_t> rows_{0}, bytes_{0}, rejected_{0};
-    std::mutex mutex_;
-    std::exception_ptr error_;
-};
-
 void copy_table(Context& context, const SnapshotOptions& options, Job& job, SourceSnapshot& snapshot, const std::string& run, SnapshotState& state,
                 Rejections& rejections, Outcome& outcome) {
     const auto start = SteadyClock::now();
@@ -189,26 +98,29 @@ void copy_table(Context& context, const SnapshotOptions& options, Job& job, Sour
     const auto writer = sink.begin_replace(job.source, job.route.target, run, context.deadline());
     fault::point("snapshot.begin.after");
     auto progress = context.progress.begin(name + " -> " + job.route.sink, ProgressUnit::rows, job.source.estimated_rows);
-    TableCopy copy(context, options, job, snapshot, *writer, run, rejections, *progress);
-    const auto count = [&] {
-        outcome.rows = copy.rows();
-        outcome.bytes = copy.bytes();
-        outcome.rejected = copy.rejected();
+    CopyCount count;
+    const auto reject = [&](const RejectedRow& row) { rejections.add(name, row); };
+    const auto tell = [&] {
+        outcome.rows = count.rows;
+        outcome.bytes = count.bytes;
+        outcome.rejected = count.rejected;
         outcome.seconds = std::chrono::duration<double>(SteadyClock::now() - start).count();
     };
     try {
-        copy.run();
+        copy_rows(context,
+                  {context.stores.get(job.route.source), job.source, job.ranges, snapshot, *writer, run, Version{1, snapshot.position(), 0}, options.workers, options.batch_bytes, reject, *progress},
+                  count, context.stop);
         writer->flush(context.deadline());
     } catch (...) {
-        count();
+        tell();
         throw;
     }
     fault::point("snapshot.swap.before");
     sink.finish_replace(job.source, job.route.target, run, context.deadline());
     fault::point("snapshot.swap.after");
-    state.finish_table(run, name, snapshot.position(), copy.rows(), copy.rejected(), context.deadline());
+    state.finish_table(run, name, snapshot.position(), count.rows, count.rejected, context.deadline());
     fault::point("snapshot.state.after");
-    count();
+    tell();
     outcome.state = outcome.rejected == 0 ? "complete" : "complete but for rows left out";
 }
 

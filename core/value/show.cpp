@@ -82,10 +82,13 @@ std::string show_timestamp(std::int64_t micros) {
         rest += day;
         --days;
     }
-    std::string text = fmt::format("{} {:02}:{:02}:{:02}", show_date(static_cast<std::int32_t>(days)), rest / 3'600'000'000, rest / 60'000'000 % 60,
+    std::string date = show_date(static_cast<std::int32_t>(days));
+    const bool before_christ = date.ends_with(" BC");
+    if (before_christ) date.resize(date.size() - 3);
+    std::string text = fmt::format("{} {:02}:{:02}:{:02}", date, rest / 3'600'000'000, rest / 60'000'000 % 60,
                                    rest / 1'000'000 % 60);
     if (rest % 1'000'000 != 0) text += fmt::format(".{:06}", rest % 1'000'000);
-    return text;
+    return before_christ ? text + " BC" : text;
 }
 
 std::string show_decimal(std::span<const std::uint8_t> cell, int scale) {

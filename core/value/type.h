@@ -43,6 +43,7 @@ struct ColumnInfo {
     Type type;
     bool generated = false;
     std::string comment;
+    int number = 0;               // the server's own, which stays over renames and never comes again; 0: it has none
 };
 
 // A name of a table; quoting is the driver's business.

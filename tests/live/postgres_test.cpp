@@ -202,10 +202,10 @@ TEST_CASE("every type is read in its canonical form, extremes included") {
     CHECK(all_rows(*store, {"public", "t"}) ==
           "1|true|-32768|9223372036854775807|1.5|-0.1|-123.456789|1234567890123456789012345678901234567890.0123456789|1.50|7.2500|"
           "h\u00e9 \U0001F600|x|\\x00ff|00112233-4455-6677-8899-aabbccddeeff|1969-12-31|23:59:59.500000|1900-01-01 00:00:00|2026-03-01 12:00:00.123456|1 months 2 days 3 us|"
-          "{\"a\" : 1}|{\"b\": 2}|happy|{1,NULL,3}|{}|10.0.0.1/32|{sad}\n"
+          "{\"a\" : 1}|{\"b\": 2}|happy|{1,NULL,3}|{}|10.0.0.1|{sad}\n"
           "2|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL\n"
           "3|false|0|-9223372036854775808|nan|inf|NaN|-0.0000000001|-Infinity|-0.0001|||\\x|ffffffff-ffff-ffff-ffff-ffffffffffff|infinity|00:00:00|-infinity|"
-          "0001-01-01 BC 00:00:00|0 months 0 days 0 us|null|null|sad|{}|{a,b,c}|::1/64|{}\n");
+          "0001-01-01 00:00:00 BC|0 months 0 days 0 us|null|null|sad|{}|{a,b,c}|::1/64|{}\n");
 }
 
 TEST_CASE("loading by COPY brings back what was read") {

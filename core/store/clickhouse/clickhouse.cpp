@@ -1,6 +1,7 @@
 #include "core/store/clickhouse/clickhouse.h"
 
 #include "core/store/clickhouse/catalog.h"
+#include "core/store/clickhouse/follow.h"
 #include "core/store/clickhouse/query.h"
 #include "core/store/clickhouse/sink.h"
 #include "core/store/clickhouse/source.h"
@@ -27,6 +28,7 @@ public:
     RowSource* rows() override { return this; }
     RowSink* sink() override { return this; }
     RowLoader* loader() override { return this; }
+    ChangeSink* changes() override { return follow_.get(); }
 
     ProbeResult probe(Deadline deadline) override {
         const SqlResult facts = query("SELECT version(), (SELECT count() FROM system.replicas), (SELECT max(absolute_delay) FROM system.replicas)", {}, deadline);
@@ -90,6 +92,7 @@ private:
     std::unique_ptr<Transport> transport_;
     Catalog catalog_;
     QueryIds ids_;
+    std::unique_ptr<ChangeSink> follow_ = change_sink(*transport_, catalog_, ids_);
 };
 
 }  // namespace

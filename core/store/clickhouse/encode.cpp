@@ -159,7 +159,7 @@ std::span<const std::string_view> Encoder::encode(const ChangeBatch& changes, co
         const Type& type = rows.table().columns[row.column].type;
         const auto value = rows.value(row.row, row.column);
         const std::string shown = rows.cell(row.row, row.column).is_null() ? "NULL" : show_cell(value, type);
-        rejected({show_key(rows, row.row), impl_->columns[row.column].name, std::string(row.reason) + ": " + shown + " for " + impl_->columns[row.column].plan.target.name});
+        rejected({show_key(rows, row.row), impl_->columns[row.column].name, std::string(row.reason) + ": " + shown + " for " + impl_->columns[row.column].plan.target.name, row.row});
     }
     const ChangeBatch kept = without(changes, bad);
     impl_->write(kept);

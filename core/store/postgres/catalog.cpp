@@ -57,6 +57,32 @@ Type type_of(const std::string& base, char kind, int typmod, const std::string& 
     return type;
 }
 
+std::vector<Type> types_of(SqlSession& session, std::span<const DeclaredType> declared, Deadline deadline) {
+    std::string oids = "{", modifiers = "{";
+    for (const DeclaredType& each : declared) {
+        oids += (oids.size() > 1 ? "," : "") + std::to_string(each.oid);
+        modifiers += (modifiers.size() > 1 ? "," : "") + std::to_string(each.modifier);
+    }
+    const SqlResult found = session.query(
+        "WITH RECURSIVE base AS ("
+        "  SELECT w.place, w.type AS declared, w.mod AS declared_mod, w.mod, t.typtype, t.typbasetype, t.typtypmod, t.typname, t.typelem"
+        "  FROM unnest($1::oid[], $2::int[]) WITH ORDINALITY AS w(type, mod, place) JOIN pg_type t ON t.oid = w.type"
+        "  UNION ALL"
+        "  SELECT b.place, b.declared, b.declared_mod, CASE WHEN b.mod >= 0 THEN b.mod ELSE b.typtypmod END, t.typtype, t.typbasetype, t.typtypmod, t.typname, t.typelem"
+        "  FROM base b JOIN pg_type t ON t.oid = b.typbasetype WHERE b.typtype = 'd')"
+        " SELECT b.place, b.typname, coalesce(e.typtype, b.typtype), b.mod, format_type(b.declared, b.declared_mod), b.typelem <> 0 AND b.typname LIKE '\\_%'"
+        " FROM base b LEFT JOIN pg_type e ON e.oid = b.typelem AND b.typname LIKE '\\_%' WHERE b.typtype <> 'd'",
+        std::vector<std::optional<std::string>>{oids + "}", modifiers + "}"}, deadline);
+    std::vector<Type> types(declared.size());
+    for (std::size_t i = 0; i < found.rows(); ++i) {
+        const SqlRow row = found.row(i);
+        std::string base = row.text(1);
+        if (!row.truth(5) && base.starts_with("_")) base = "other";  // a type somebody named like an array
+        types[static_cast<std::size_t>(row.integer(0) - 1)] = type_of(base, row.text(2)[0], static_cast<int>(row.integer(3)), row.text(4));
+    }
+    return types;
+}
+
 TableInfo describe(SqlSession& session, const std::string& store, const TableRef& table, Deadline deadline) {
     const std::string schema = table.schema.empty() ? "public" : table.schema;
     const std::vector<std::optional<std::string>> name{schema, table.table};
@@ -94,7 +120,7 @@ TableInfo describe(SqlSession& session, const std::string& store, const TableRef
         "         t.typtype, t.typbasetype, t.typtypmod, t.typname, t.typelem"
         "  FROM base b JOIN pg_type d ON d.oid = b.type JOIN pg_type t ON t.oid = b.typbasetype WHERE b.typtype = 'd')"
         " SELECT b.attname, b.attnotnull, b.attgenerated <> '', b.typname, coalesce(e.typtype, b.typtype), b.mod, format_type(b.declared, b.declared_mod),"
-        "        coalesce(col_description($1::oid, b.attnum), ''), b.typelem <> 0 AND b.typname LIKE '\\_%'"
+        "        coalesce(col_description($1::oid, b.attnum), ''), b.typelem <> 0 AND b.typname LIKE '\\_%', b.attnum"
         " FROM base b LEFT JOIN pg_type e ON e.oid = b.typelem AND b.typname LIKE '\\_%' WHERE b.typtype <> 'd' ORDER BY b.attnum",
         std::vector<std::optional<std::string>>{facts.text(0)}, deadline);
     for (std::size_t i = 0; i < columns.rows(); ++i) {
@@ -107,6 +133,7 @@ TableInfo describe(SqlSession& session, const std::string& store, const TableRef
         column.type.nullable = !row.truth(1);
         column.generated = row.truth(2);
         column.comment = row.text(7);
+        column.number = static_cast<int>(row.integer(9));
         info.columns.push_back(std::move(column));
     }
     const SqlResult key = session.query(

@@ -234,4 +234,33 @@ std::uint64_t Connection::finish_copy_in(Deadline deadline) {
     return rows;
 }
 
+void Connection::start_copy_both(const std::string& sql, Deadline deadline) {
+    if (PQsendQuery(connection_, sql.c_str()) == 0) fail_connection();
+    Result result(next_result(deadline, "starting replication"));
+    if (PQresultStatus(result.get()) != PGRES_COPY_BOTH) fail(result.release());
+}
+
+std::optional<std::string_view> Connection::poll_copy(Millis wait, std::stop_token stop) {
+    constexpr Millis stop_checked{100};
+    if (copy_row_ != nullptr) PQfreemem(std::exchange(copy_row_, nullptr));
+    const Deadline deadline = Deadline::after(wait);
+    while (true) {
+        const int size = PQgetCopyData(connection_, &copy_row_, 1);
+        if (size > 0) return std::string_view(copy_row_, static_cast<std::size_t>(size));
+        if (size == 0) {
+            if (stop.stop_requested()) throw Error(Code::interrupted, "interrupted while reading from store '" + target_.store + "'");
+            const bool ready = wait_socket(PQsocket(connection_), false, Deadline::after(std::min(deadline.left(), stop_checked)));
+            if (ready && PQconsumeInput(connection_) == 0) fail_connection();
+            if (!ready && deadline.passed()) return std::nullopt;
+            continue;
+        }
+        if (size == -1) {
+            Result result(next_result(Deadline::after(Millis(1'000)), "ending replication"));
+            if (result && PQresultStatus(result.get()) == PGRES_FATAL_ERROR) fail(result.release());
+            throw Error(Code::connect, "store '" + target_.store + "' ended the stream of changes").with_retryable();
+        }
+        fail_connection();
+    }
+}
+
 }  // namespace ysdb::postgres

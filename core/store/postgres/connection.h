@@ -44,6 +44,12 @@ public:
     // Ends the COPY; returns the rows the server took.
     std::uint64_t finish_copy_in(Deadline deadline);
 
+    // --- COPY BOTH: the stream of a replication connection (a target with the keyword replication); write_copy() sends back ---
+    void start_copy_both(const std::string& sql, Deadline deadline);
+    // The next CopyData message, valid until the next call; nothing within `wait`. Throws Error(connect, retryable) when the server ended the
+    // stream, Error(interrupted) on `stop`.
+    std::optional<std::string_view> poll_copy(Millis wait, std::stop_token stop);
+
 private:
     static std::unique_ptr<Connection> open_one(const Target& target, const std::string& label, Deadline deadline);
     Connection(Target target, pg_conn* connection);

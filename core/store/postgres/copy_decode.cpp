@@ -2,6 +2,7 @@
 
 #include "core/base/error.h"
 #include "core/store/postgres/copy_format.h"
+#include "core/store/postgres/fields.h"
 #include "core/store/postgres/numeric.h"
 #include "core/store/postgres/wire.h"
 #include "core/value/show.h"
@@ -74,7 +75,7 @@ bool decode_interval(Bytes data, std::uint32_t size, const Type&, Batch& batch) 
     return true;
 }
 
-CopyDecoder::Field field_for(const Type& type);
+Field field_for(const Type& type);
 
 // Elements are decoded by their own function into a scratch batch, then laid into one cell.
 bool decode_array(Bytes data, std::uint32_t size, const Type& type, Batch& batch) {
@@ -112,7 +113,7 @@ bool decode_array(Bytes data, std::uint32_t size, const Type& type, Batch& batch
     return true;
 }
 
-CopyDecoder::Field field_for(const Type& type) {
+Field field_for(const Type& type) {
     switch (type.kind) {
         case TypeKind::boolean: return decode_bool;
         case TypeKind::int16: return decode_int16;
@@ -134,15 +135,17 @@ CopyDecoder::Field field_for(const Type& type) {
     }
 }
 
-std::string why_not(const Type& type, Bytes data, std::uint32_t size) {
+constexpr std::string_view signature{"PGCOPY\n\377\r\n\0", 11};
+
+}  // namespace
+
+Field binary_field(const Type& type) { return field_for(type); }
+
+std::string why_not_binary(const Type& type, Bytes data, std::uint32_t size) {
     if (type.kind == TypeKind::array && size >= 4 && load_big<std::int32_t>(data) > 1) return "arrays of more than one dimension are not supported";
     if (type.kind == TypeKind::decimal) return "the value does not fit " + type.native;
     return "the value has no canonical form as " + type.native;
 }
-
-constexpr std::string_view signature{"PGCOPY\n\377\r\n\0", 11};
-
-}  // namespace
 
 CopyDecoder::CopyDecoder(const TableInfo& table) : table_(table) {
     for (const ColumnInfo& column : table.columns) {
@@ -178,7 +181,7 @@ bool CopyDecoder::decode(std::string_view message, Batch& batch) {
         if (end - at < length) throw malformed();
         if (!fields_[column](at, static_cast<std::uint32_t>(length), *types_[column], batch)) {
             rejected_column_ = column;
-            reason_ = why_not(*types_[column], at, static_cast<std::uint32_t>(length));
+            reason_ = why_not_binary(*types_[column], at, static_cast<std::uint32_t>(length));
             batch.drop_rows_from(row);
             return false;
         }

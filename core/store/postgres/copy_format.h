@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/store/postgres/fields.h"
 #include "core/value/batch.h"
 
 namespace ysdb::postgres {
@@ -22,8 +23,6 @@ public:
     const std::string& reason() const { return reason_; }
     // The key of the row just left out, as people read it; every column that does decode when the key itself does not.
     std::string rejected_key(std::string_view message) const;
-
-    using Field = bool (*)(const std::uint8_t* data, std::uint32_t size, const Type& type, Batch& batch);
 
 private:
     const TableInfo& table_;

@@ -17,7 +17,8 @@ std::uint64_t parse_lsn(const std::string& text) {
     return (static_cast<std::uint64_t>(high) << 32) | low;
 }
 
-std::unique_ptr<Snapshot> Snapshot::open(const Target& target, const std::string& label, std::span<const TableRef> tables, Deadline deadline) {
+std::unique_ptr<Snapshot> Snapshot::open(const Target& target, const std::string& label, std::span<const TableRef> tables, Deadline deadline,
+                                         const std::function<ExportedView()>& export_view) {
     std::unique_ptr<Snapshot> self(new Snapshot(target, label));
     self->holder_ = Connection::open(target, label, deadline);
     Connection& session = *self->holder_;
@@ -26,10 +27,15 @@ std::unique_ptr<Snapshot> Snapshot::open(const Target& target, const std::string
     session.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", deadline);
     // Locks come before the snapshot (LOCK takes none): a rewrite in between would leave the snapshot with an empty table.
     for (const TableRef& table : tables) session.query("LOCK TABLE " + quote(table) + " IN ACCESS SHARE MODE", deadline);
+    std::optional<ExportedView> view;
+    if (export_view) {
+        view = export_view();
+        session.query("SET TRANSACTION SNAPSHOT " + literal(view->id), deadline);
+    }
     const SqlResult facts = session.query(
         "SELECT pg_export_snapshot(), CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END", deadline);
     self->id_ = facts.row(0).text(0);
-    self->lsn_text_ = facts.row(0).text(1);
+    self->lsn_text_ = view ? view->lsn : facts.row(0).text(1);
     self->lsn_ = parse_lsn(self->lsn_text_);
     return self;
 }

@@ -8,10 +8,18 @@
 
 namespace ysdb::postgres {
 
+// A snapshot that another connection exported, and the position it fits.
+struct ExportedView {
+    std::string id;     // for SET TRANSACTION SNAPSHOT
+    std::string lsn;
+};
+
 // Thread-safe once opened: readers borrow connections that already look through the snapshot.
 class Snapshot final : public SourceSnapshot {
 public:
-    static std::unique_ptr<Snapshot> open(const Target& target, const std::string& label, std::span<const TableRef> tables, Deadline deadline);
+    // Of the moment, or, with `export_view`, of what that exports once the tables are locked.
+    static std::unique_ptr<Snapshot> open(const Target& target, const std::string& label, std::span<const TableRef> tables, Deadline deadline,
+                                          const std::function<ExportedView()>& export_view = {});
 
     std::uint64_t position() const override { return lsn_; }
     std::string describe() const override { return lsn_text_; }

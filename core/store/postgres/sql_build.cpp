@@ -32,7 +32,10 @@ std::string copy_expression(const ColumnInfo& column) {
     const Type& type = column.type;
     const bool as_text = type.kind == TypeKind::other || (type.kind == TypeKind::array && type.element->kind == TypeKind::other);
     if (!as_text) return quote(column.name);
-    return quote(column.name) + (type.kind == TypeKind::array ? "::text[]" : "::text");
+    // What the type's output function prints, as the replication stream has it: a cast to text may say more (inet's says /32).
+    const std::string name = quote(column.name);
+    if (type.kind == TypeKind::array) return type.element->native == "inet" ? name + "::text::text[]" : name + "::text[]";
+    return type.native == "inet" ? "CASE WHEN " + name + " IS NOT NULL THEN format('%s', " + name + ") END" : name + "::text";
 }
 
 }  // namespace ysdb::postgres

@@ -1,0 +1,285 @@
+#include "core/store/clickhouse/follow.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "core/base/embedded.h"
+#include "core/base/fault.h"
+#include "core/base/text.h"
+#include "core/store/clickhouse/sink.h"
+#include "core/store/clickhouse/statement.h"
+#include "core/store/clickhouse/sync_table.h"
+#include "core/store/store.h"
+
+namespace ysdb::clickhouse {
+
+namespace {
+
+std::string text_of(UInt128 value) {
+    std::string digits;
+    do digits += static_cast<char>('0' + static_cast<int>(value % 10));
+    while ((value /= 10) != 0);
+    std::reverse(digits.begin(), digits.end());
+    return digits;
+}
+
+// What older rows hold in a column that was added with a constant default.
+std::string default_clause(const ColumnChange& change) {
+    if (!change.fill) return "";
+    const std::string type = column_type(change.type);
+    switch (change.type.kind) {
+        case TypeKind::boolean: return " DEFAULT CAST(" + literal(*change.fill == "t" || *change.fill == "true" ? "true" : "false") + ", " + literal(type) + ")";
+        case TypeKind::int16:
+        case TypeKind::int32:
+        case TypeKind::int64:
+        case TypeKind::float32:
+        case TypeKind::float64:
+        case TypeKind::decimal:
+        case TypeKind::numeric:
+        case TypeKind::text:
+        case TypeKind::uuid:
+        case TypeKind::date:
+        case TypeKind::time:
+        case TypeKind::interval:
+        case TypeKind::json:
+        case TypeKind::enumeration:
+        case TypeKind::other: return " DEFAULT CAST(" + literal(*change.fill) + ", " + literal(type) + ")";
+        case TypeKind::timestamp:
+        case TypeKind::timestamptz: return " DEFAULT parseDateTime64BestEffort(" + literal(*change.fill) + ", 6, 'UTC')";
+        default: throw Error(Code::refused, "column " + change.column + " was added with a default of the type " + change.type.native + ", which ClickHouse cannot be told");
+    }
+}
+
+class Follower final : public ChangeWriter {
+public:
+    Follower(Transport& transport, const Catalog& catalog, QueryIds& ids, const Landing& landing)
+        : transport_(transport), catalog_(catalog), ids_(ids), live_(catalog.full(landing.target)), label_("ysdb-sync-" + landing.set) {}
+
+    void reshape(const TableInfo& source, std::span<const ColumnChange> changes, Deadline deadline) override {
+        flush(deadline);
+        encoder_.reset();
+        source_ = source;
+        pending_.rows = Batch(&source_);
+        const auto facts = catalog_.find(live_, deadline);
+        live_exists_ = facts.has_value();
+        if (!facts && !staging_) {
+            fault::point("clickhouse.follow.create.before");
+            catalog_.run(create_statement(source, live_), deadline);
+            fault::point("clickhouse.follow.create.after");
+            live_exists_ = true;
+        }
+        for (const TableRef& table : targets()) alter(table, changes, deadline);
+        if (live_exists_) {
+            const auto now = catalog_.find(live_, deadline);
+            if (now && !made_here(*now)) check_structure(source, catalog_.describe(live_, deadline), *now);
+            create_current_view(catalog_, source, live_, deadline);
+        }
+    }
+
+    void apply(const ChangeBatch& changes, Deadline, const std::function<void(std::size_t, RejectedRow)>& rejected) override {
+        told_.push_back({pending_.rows.rows(), rejected});
+        pending_.rows.append(changes.rows);
+        for (std::size_t row = 0; row < changes.rows.rows(); ++row) {
+            pending_.ops.push_back(changes.op(row));
+            pending_.versions.push_back(changes.version(row));
+        }
+    }
+
+    void truncate(const Version& version, Deadline deadline) override {
+        flush(deadline);
+        for (const TableRef& table : targets()) remove_older(table, version, deadline);
+        if (staging_) truncated_ = std::max(truncated_, version);
+    }
+
+    void flush(Deadline deadline) override {
+        if (!pending_.rows.empty()) {
+            if (!encoder_) prepare(deadline);
+            const auto pieces = encoder_->encode(pending_, [&](const RejectedRow& row) { reject(row); });
+            for (std::size_t i = 0; i < inserts_.size() && !pieces.empty(); ++i) {
+                Request request;
+                request.sql = inserts_[i];
+                request.payload = pieces;
+                request.query_id = ids_.next(label_);
+                request.settings = pinned_insert_settings;
+                request.settings.emplace_back("insert_deduplicate", "0");  // versions tell what is there already; tokens would outlive repairs (law 7)
+                fault::point("clickhouse.follow.insert.before");
+                transport_.run(request, {deadline, {}, {}}, [](std::string_view) {});
+                fault::point("clickhouse.follow.insert.after");
+            }
+        }
+        discard();
+    }
+
+    void discard() override {
+        pending_.rows.clear();
+        pending_.ops.clear();
+        pending_.versions.clear();
+        told_.clear();
+    }
+
+    bool takes_copies() const override { return true; }
+
+    std::unique_ptr<RowWriter> begin_copy(const TableInfo& source, const std::string& run, Deadline deadline) override {
+        flush(deadline);
+        encoder_.reset();
+        truncated_ = {};
+        live_exists_ = catalog_.find(live_, deadline).has_value();
+        auto writer = begin_replace(transport_, catalog_, ids_, source, live_, run, deadline);
+        staging_ = staging_of(live_, run);
+        if (source_.columns.empty()) {
+            source_ = source;
+            pending_.rows = Batch(&source_);
+        }
+        return writer;
+    }
+
+    void finish_copy(const std::string& run, Deadline deadline) override {
+        flush(deadline);
+        if (truncated_ != Version{}) remove_older(*staging_, truncated_, deadline);
+        finish_replace(catalog_, source_, live_, run, deadline);
+        staging_.reset();
+        live_exists_ = true;
+        encoder_.reset();
+    }
+
+private:
+    std::vector<TableRef> targets() const {
+        std::vector<TableRef> tables;
+        if (live_exists_) tables.push_back(live_);
+        if (staging_) tables.push_back(*staging_);
+        return tables;
+    }
+
+    void prepare(Deadline deadline) {
+        inserts_.clear();
+        std::vector<TargetColumn> columns;
+        for (const TableRef& table : targets()) {
+            columns = targets_of(source_, catalog_.describe(table, deadline));
+            inserts_.push_back("INSERT INTO " + quote(table) + " (" + column_list(columns, true) + ") FORMAT Native");
+        }
+        encoder_ = std::make_unique<Encoder>(source_, columns, true);
+    }
+
+    void reject(const RejectedRow& row) {
+        const auto after = std::upper_bound(told_.begin(), told_.end(), row.row, [](std::size_t wanted, const Told& told) { return wanted < told.first_row; });
+        const Told& told = *std::prev(after);
+        told.rejected(row.row - told.first_row, row);
+    }
+
+    // Each statement may have been run before: by this run before it was killed, or by a person who prepared the target.
+    void alter(const TableRef& table, std::span<const ColumnChange> changes, Deadline deadline) {
+        for (const ColumnChange& change : changes) {
+            const TableInfo now = catalog_.describe(table, deadline);
+            const auto has = [&](const std::string& name) { return std::any_of(now.columns.begin(), now.columns.end(), [&](const ColumnInfo& c) { return c.name == name; }); };
+            std::string what;
+            switch (change.kind) {
+                case ColumnChange::Kind::added:
+                    what = "ADD COLUMN IF NOT EXISTS " + quote(change.column) + " " + column_type(change.type) + default_clause(change) + (has(std::string(version_column)) ? " " + before_version(now) : "");
+                    break;
+                case ColumnChange::Kind::dropped:
+                    // What it held stays readable, out of the way of a column that may get its name.
+                    if (!has(change.column)) continue;
+                    what = "RENAME COLUMN " + quote(change.column) + " TO " + quote(free_name(now, change.column));
+                    break;
+                case ColumnChange::Kind::renamed:
+                    if (!has(change.before) && has(change.column)) continue;
+                    what = "RENAME COLUMN " + quote(change.before) + " TO " + quote(change.column);
+                    break;
+                case ColumnChange::Kind::retyped: what = "MODIFY COLUMN " + quote(change.column) + " " + column_type(change.type); break;
+            }
+            fault::point("clickhouse.follow.alter.before");
+            try {
+                catalog_.run("ALTER TABLE " + quote(table) + " " + what, deadline, {{"alter_sync", "2"}, {"mutations_sync", "2"}});
+            } catch (const Error& error) {
+                if (error.retryable()) throw;
+                throw Error(Code::refused, table.text() + " cannot follow the source's new definition (" + what + "): " + error.message());
+            }
+            fault::point("clickhouse.follow.alter.after");
+        }
+    }
+
+    // New columns stand before the two of our own.
+    static std::string before_version(const TableInfo& now) {
+        std::string last;
+        for (const ColumnInfo& column : now.columns) {
+            if (column.name == version_column) break;
+            last = column.name;
+        }
+        return last.empty() ? "FIRST" : "AFTER " + quote(last);
+    }
+
+    static std::string free_name(const TableInfo& now, const std::string& column) {
+        for (int n = 1;; ++n) {
+            std::string name = "_dropped_" + column + (n == 1 ? "" : "_" + std::to_string(n));
+            if (std::none_of(now.columns.begin(), now.columns.end(), [&](const ColumnInfo& c) { return c.name == name; })) return name;
+        }
+    }
+
+    // A removal of each row older than the version.
+    void remove_older(const TableRef& table, const Version& version, Deadline deadline) {
+        std::string keys;
+        for (const std::uint32_t k : source_.key) keys += quote(source_.columns[k].name) + ", ";
+        fault::point("clickhouse.follow.truncate.before");
+        catalog_.run("INSERT INTO " + quote(table) + " (" + keys + quote(version_column) + ", " + quote(deleted_column) + ") SELECT " + keys + text_of(version.packed()) + "::UInt128, 1 FROM " + quote(table) +
+                         " FINAL WHERE " + quote(deleted_column) + " = 0 AND " + quote(version_column) + " < " + text_of(version.packed()) + "::UInt128",
+                     deadline, {{"insert_deduplicate", "0"}});
+        fault::point("clickhouse.follow.truncate.after");
+    }
+
+    struct Told {
+        std::size_t first_row;
+        std::function<void(std::size_t, RejectedRow)> rejected;
+    };
+
+    Transport& transport_;
+    const Catalog& catalog_;
+    QueryIds& ids_;
+    TableRef live_;
+    std::string label_;
+    TableInfo source_;
+    bool live_exists_ = false;
+    std::optional<TableRef> staging_;
+    Version truncated_;                  // while copying: the last truncation
+    ChangeBatch pending_{Batch(), {}, {}};
+    std::vector<Told> told_;
+    std::unique_ptr<Encoder> encoder_;   // null: to be made for the tables as they are
+    std::vector<std::string> inserts_;
+};
+
+class Sink final : public ChangeSink {
+public:
+    Sink(Transport& transport, const Catalog& catalog, QueryIds& ids) : transport_(transport), catalog_(catalog), ids_(ids) {}
+
+    std::unique_ptr<ChangeWriter> follow(const Landing& landing, Deadline) override { return std::make_unique<Follower>(transport_, catalog_, ids_, landing); }
+
+    std::uint32_t epoch(const std::string& set, Deadline deadline) override {
+        make_tables(deadline);
+        return static_cast<std::uint32_t>(query(transport_, "SELECT max(epoch) FROM ysdb.sync_epochs WHERE set_name = {p1:String}", std::vector<std::optional<std::string>>{set}, {}, ids_.next("ysdb-sync"), deadline)
+                                              .row(0).integer(0));
+    }
+
+    void begin_epoch(const std::string& set, std::uint32_t epoch, Deadline deadline) override {
+        make_tables(deadline);
+        query(transport_, "INSERT INTO ysdb.sync_epochs (set_name, epoch) SELECT {p1:String}, {p2:UInt32}", std::vector<std::optional<std::string>>{set, std::to_string(epoch)}, {}, ids_.next("ysdb-sync"), deadline);
+    }
+
+    // Each insert makes a part, which the server has to merge.
+    Millis batch_age() const override { return Millis(500); }
+
+private:
+    void make_tables(Deadline deadline) {
+        for (const std::string& statement : split(embedded_file("sql/ysdb/clickhouse/sync.sql"), ';')) {
+            if (!trim(statement).empty()) catalog_.run(statement, deadline);
+        }
+    }
+
+    Transport& transport_;
+    const Catalog& catalog_;
+    QueryIds& ids_;
+};
+
+}  // namespace
+
+std::unique_ptr<ChangeSink> change_sink(Transport& transport, const Catalog& catalog, QueryIds& ids) { return std::make_unique<Sink>(transport, catalog, ids); }
+
+}  // namespace ysdb::clickhouse

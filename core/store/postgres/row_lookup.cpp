@@ -1,0 +1,134 @@
+#include "core/store/postgres/row_lookup.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <map>
+
+#include "core/base/retry.h"
+#include "core/store/postgres/fields.h"
+#include "core/store/postgres/sql_build.h"
+#include "core/value/show.h"
+
+namespace ysdb::postgres {
+
+namespace {
+
+std::string array_literal(const std::vector<std::string>& elements) {
+    std::string text = "{";
+    for (const std::string& element : elements) {
+        if (text.size() > 1) text += ',';
+        text += '"';
+        for (const char c : element) {
+            if (c == '"' || c == '\\') text += '\\';
+            text += c;
+        }
+        text += '"';
+    }
+    return text + "}";
+}
+
+// As the server reads it back, whole.
+std::string text_of(std::span<const std::uint8_t> cell, const Type& type) {
+    switch (type.kind) {
+        case TypeKind::text:
+        case TypeKind::enumeration:
+        case TypeKind::numeric:
+        case TypeKind::json:
+        case TypeKind::other: return {reinterpret_cast<const char*>(cell.data()), cell.size()};
+        case TypeKind::bytes: {
+            std::string hex = "\\x";
+            for (const std::uint8_t byte : cell) hex += fmt::format("{:02x}", byte);
+            return hex;
+        }
+        default: return show_cell(cell, type);
+    }
+}
+
+// The same changes without rows of these numbers.
+ChangeBatch without(const ChangeBatch& changes, const std::set<std::size_t>& gone) {
+    ChangeBatch kept;
+    kept.rows = Batch(&changes.rows.table());
+    kept.ops.clear();
+    kept.versions.clear();
+    for (std::size_t row = 0; row < changes.rows.rows(); ++row) {
+        if (gone.contains(row)) continue;
+        kept.rows.append(changes.rows, row, row + 1);
+        kept.ops.push_back(changes.ops[row]);
+        kept.versions.push_back(changes.versions[row]);
+    }
+    return kept;
+}
+
+}  // namespace
+
+void RowLookup::wait_visible(const std::set<std::uint32_t>& transactions, std::stop_token stop, const std::function<void()>& meanwhile) {
+    // 32-bit ids are of the epoch of the newest, or of the one before.
+    std::string ids = "{";
+    for (const std::uint32_t xid : transactions) ids += (ids.size() > 1 ? "," : "") + std::to_string(xid);
+    const std::vector<std::optional<std::string>> params{ids + "}"};
+    for (Millis pause{1};; pause = std::min(pause * 2, Millis(200))) {
+        const SqlResult result = session_.query(
+            "WITH s AS (SELECT txid_current_snapshot() AS snapshot, txid_snapshot_xmax(txid_current_snapshot()) AS next)"
+            " SELECT bool_and(txid_visible_in_snapshot((next & ~4294967295) + x - CASE WHEN x > (next & 4294967295) THEN 4294967296 ELSE 0 END, snapshot)) FROM s, unnest($1::bigint[]) x",
+            params, Deadline::after(Millis(30'000)));
+        if (result.row(0).truth(0)) return;
+        meanwhile();
+        if (!pause_for(pause, stop)) throw Error(Code::interrupted, "interrupted while waiting for a commit to become visible");
+    }
+}
+
+void RowLookup::fill(ChangeBatch& changes, const std::vector<UnsentCells>& cells, Deadline deadline) {
+    const TableInfo& table = changes.rows.table();
+    std::set<std::uint32_t> wanted;
+    for (const UnsentCells& each : cells) wanted.insert(each.columns.begin(), each.columns.end());
+
+    std::string sql = "SELECT u.place", arrays, names, join;
+    for (const std::uint32_t c : wanted) sql += ", t." + quote(table.columns[c].name);
+    std::vector<std::optional<std::string>> params;
+    for (const std::uint32_t k : table.key) {
+        const std::string number = std::to_string(params.size() + 1);
+        arrays += (arrays.empty() ? "$" : ", $") + number + "::text[]";
+        names += "k" + number + ", ";
+        join += (join.empty() ? "t." : " AND t.") + quote(table.columns[k].name) + " = u.k" + number + "::" + table.columns[k].type.native;
+        std::vector<std::string> keys;
+        for (const UnsentCells& each : cells) keys.push_back(text_of(changes.rows.value(each.row, k), table.columns[k].type));
+        params.emplace_back(array_literal(keys));
+    }
+    sql += " FROM unnest(" + arrays + ") WITH ORDINALITY AS u(" + names + "place) JOIN " + quote(table.ref) + " t ON " + join;
+    const SqlResult found = session_.query(sql, params, deadline);
+
+    std::map<std::size_t, std::size_t> row_of;   // place -> result row
+    for (std::size_t i = 0; i < found.rows(); ++i) row_of[static_cast<std::size_t>(found.row(i).integer(0) - 1)] = i;
+    std::set<std::size_t> gone;
+    Batch scratch;
+    TableInfo one;
+    one.columns.resize(1);
+    for (std::size_t i = 0; i < cells.size(); ++i) {
+        const auto at = row_of.find(i);
+        if (at == row_of.end()) {
+            gone.insert(cells[i].row);
+            continue;
+        }
+        for (const std::uint32_t c : cells[i].columns) {
+            const auto place = static_cast<std::size_t>(std::distance(wanted.begin(), wanted.find(c)));
+            const SqlRow row = found.row(at->second);
+            if (row.null(place + 1)) continue;
+            const std::string& text = row.text(place + 1);
+            one.columns[0] = table.columns[c];
+            scratch = Batch(&one);
+            const bool taken = text_field(table.columns[c].type)(reinterpret_cast<const std::uint8_t*>(text.data()), static_cast<std::uint32_t>(text.size()), table.columns[c].type, scratch);
+            if (taken) changes.rows.replace(cells[i].row, c, scratch.value(0, 0).data(), scratch.value(0, 0).size());
+            else gone.insert(cells[i].row);
+        }
+    }
+    if (!gone.empty()) changes = without(changes, gone);
+}
+
+void use_text_settings(SqlSession& session, Deadline deadline) {
+    session.query("SET DateStyle = 'ISO, MDY'; SET IntervalStyle = 'postgres'; SET TimeZone = 'UTC'; SET extra_float_digits = 3; SET bytea_output = 'hex';"
+                  " SET statement_timeout = 0",
+                  deadline);
+}
+
+}  // namespace ysdb::postgres

@@ -1,0 +1,53 @@
+#include "core/store/postgres/table_facts.h"
+
+#include <nlohmann/json.hpp>
+
+#include "core/base/embedded.h"
+#include "core/store/postgres/sql_build.h"
+
+namespace ysdb::postgres {
+
+namespace {
+
+
+TableFacts facts_of(const nlohmann::json& json) {
+    TableFacts facts;
+    for (const auto& column : json.at("columns")) {
+        const std::string name = column.at("name");
+        facts.columns[name] = {column.at("number").get<int>(), column.at("nullable").get<bool>(), column.at("comment").is_null() ? "" : column.at("comment").get<std::string>()};
+        AddedColumn added;
+        if (!column.at("fill").is_null()) added.fill = column.at("fill").get<std::string>();
+        added.varies = column.at("varies").get<bool>();
+        if (added.fill || added.varies) facts.added[name] = added;
+    }
+    for (const auto& name : json.at("key")) facts.key.push_back(name);
+    return facts;
+}
+
+}  // namespace
+
+TableFacts table_facts(SqlSession& session, const TableRef& table, Deadline deadline) {
+    const SqlResult result = session.query(std::string(embedded_file("sql/ysdb/postgres/table_facts.sql")), std::vector<std::optional<std::string>>{table.schema, table.table}, deadline);
+    if (result.rows() == 0) return {};
+    return facts_of(nlohmann::json::parse(result.row(0).text(0)));
+}
+
+std::pair<std::uint32_t, TableFacts> parse_facts(std::string_view message) {
+    try {
+        const auto json = nlohmann::json::parse(message);
+        return {json.at("relation").get<std::uint32_t>(), facts_of(json)};
+    } catch (const nlohmann::json::exception&) {
+        throw Error(Code::internal, "a message of the event trigger cannot be read", "was it made by another version? run: ysdb sync install");
+    }
+}
+
+std::string event_trigger_sql() {
+    constexpr std::string_view from = "-- facts of c\n", to = "-- end of facts";
+    const std::string query(embedded_file("sql/ysdb/postgres/table_facts.sql"));
+    const std::size_t start = query.find(from) + from.size();
+    std::string sql(embedded_file("sql/ysdb/postgres/tell_tables.sql"));
+    const std::string_view mark = "({facts})";
+    return sql.replace(sql.find(mark), mark.size(), "(" + query.substr(start, query.find(to) - start) + ")");
+}
+
+}  // namespace ysdb::postgres

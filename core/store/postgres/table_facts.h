@@ -1,0 +1,39 @@
+// What a relation's description in the stream leaves out: column numbers, the primary key, what older rows hold in a new column. Read from
+// the catalog, or told in the stream by the event trigger of `sync install`.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/store/store.h"
+#include "core/value/shape.h"
+
+namespace ysdb::postgres {
+
+struct ColumnFacts {
+    int number = 0;
+    bool nullable = true;
+    std::string comment;
+};
+
+struct TableFacts {
+    std::map<std::string, ColumnFacts> columns;
+    std::vector<std::string> key;
+    std::map<std::string, AddedColumn> added;   // columns with a default
+};
+
+// The catalog as it is now, which may be ahead of the stream. A table that is gone has no columns.
+TableFacts table_facts(SqlSession& session, const TableRef& table, Deadline deadline);
+
+inline constexpr std::string_view facts_prefix = "ysdb.table";
+// A message of the event trigger: the relation's oid and its facts. Throws Error(internal) on anything else.
+std::pair<std::uint32_t, TableFacts> parse_facts(std::string_view message);
+// The statements, in one, that make the event trigger. Needs a superuser.
+std::string event_trigger_sql();
+inline constexpr std::string_view event_trigger = "ysdb_tell_tables";
+
+}  // namespace ysdb::postgres

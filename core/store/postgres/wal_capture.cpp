@@ -1,0 +1,201 @@
+#include "core/store/postgres/wal_capture.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <set>
+
+#include "core/base/fault.h"
+#include "core/base/text.h"
+#include "core/store/postgres/catalog.h"
+#include "core/store/postgres/connection.h"
+#include "core/store/postgres/snapshot.h"
+#include "core/store/postgres/sql_build.h"
+#include "core/store/postgres/table_facts.h"
+#include "core/store/postgres/wal_source.h"
+#include "core/store/store.h"
+
+namespace ysdb::postgres {
+
+namespace {
+
+using Params = std::vector<std::optional<std::string>>;
+
+class WalCapture final : public ChangeCapture {
+public:
+    WalCapture(std::string store, const Locator& locator, Millis connect_timeout) : store_(std::move(store)), locator_(locator), connect_timeout_(connect_timeout) {}
+
+    CaptureState look(const std::string& set, Deadline deadline) override {
+        const auto session = connect(set, deadline);
+        CaptureState state;
+        // The timeline a primary writes on is in the name of its next WAL file; the control file has the last checkpoint's, which may lag.
+        const SqlResult facts = session->query(
+            "SELECT (SELECT system_identifier FROM pg_control_system()),"
+            " CASE WHEN pg_is_in_recovery() THEN (SELECT timeline_id FROM pg_control_checkpoint())"
+            "      ELSE ('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::bigint END,"
+            " CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END",
+            deadline);
+        state.system = facts.row(0).text(0);
+        state.timeline = static_cast<std::uint32_t>(facts.row(0).integer(1));
+        state.position = parse_lsn(facts.row(0).text(2));
+        const SqlResult slot = session->query(
+            "SELECT confirmed_flush_lsn, coalesce(wal_status, ''), safe_wal_size, coalesce(active_pid, 0), coalesce(pg_wal_lsn_diff($2::pg_lsn, restart_lsn), 0)::bigint, plugin, database = current_database()"
+            " FROM pg_replication_slots WHERE slot_name = $1",
+            Params{slot_name(set), facts.row(0).text(2)}, deadline);
+        if (slot.rows() == 0) return state;
+        const SqlRow row = slot.row(0);
+        if (row.text_or(5, "") != "pgoutput" || !row.truth(6)) {
+            throw Error(Code::refused, "store '" + store_ + "': there is a replication slot " + slot_name(set) + " that is somebody else's", "rename the set in [[sync]], or drop the slot");
+        }
+        state.installed = true;
+        if (!row.null(0)) state.confirmed = parse_lsn(row.text(0));
+        state.health = row.text(1);
+        if (!row.null(2)) state.left_bytes = static_cast<std::uint64_t>(std::max<std::int64_t>(0, row.integer(2)));
+        state.active_pid = row.integer(3);
+        state.retained_bytes = static_cast<std::uint64_t>(std::max<std::int64_t>(0, row.integer(4)));
+        return state;
+    }
+
+    std::vector<std::string> plan_install(const std::string& set, std::span<const TableRef> tables, Deadline deadline) override {
+        const auto session = connect(set, deadline);
+        return statements(*session, set, tables, deadline);
+    }
+
+    void install(const std::string& set, std::span<const TableRef> tables, Deadline deadline) override {
+        const auto session = connect(set, deadline);
+        for (const std::string& statement : statements(*session, set, tables, deadline)) {
+            fault::point("sync.install.before");
+            session->query(statement, deadline);
+            fault::point("sync.install.after");
+        }
+    }
+
+    void remove(const std::string& set, Deadline deadline) override {
+        const auto session = connect(set, deadline);
+        fault::point("sync.remove.before");
+        if (session->query("SELECT 1 FROM pg_replication_slots WHERE slot_name = $1", Params{slot_name(set)}, deadline).rows() > 0) {
+            session->query("SELECT pg_drop_replication_slot($1)", Params{slot_name(set)}, deadline);
+        }
+        fault::point("sync.remove.after");
+        session->query("DROP PUBLICATION IF EXISTS " + quote(publication_name(set)), deadline);
+        // The event trigger serves all sets of the database.
+        if (session->query("SELECT 1 FROM pg_publication WHERE pubname LIKE 'ysdb\\_%'", deadline).rows() > 0) return;
+        session->query("DROP EVENT TRIGGER IF EXISTS " + quote(event_trigger) + "; DROP FUNCTION IF EXISTS ysdb.tell_tables()", deadline);
+    }
+
+    std::unique_ptr<ChangeSource> open(const CaptureOptions& options, Deadline deadline) override { return open_wal_source(target(deadline), options, connecting(deadline)); }
+
+    std::unique_ptr<SourceSnapshot> snapshot(const std::string& set, std::span<const TableRef> tables, Deadline deadline) override {
+        const Target where = target(deadline);
+        const auto replication = Connection::open(replication_target(where), "ysdb sync " + set + " snapshot", connecting(deadline));
+        // A slot of its own tells a view and the position that it fits; it goes when this connection does, right after the view was taken over.
+        return Snapshot::open(where, "ysdb sync " + set + " copy", tables, deadline, [&] {
+            const SqlResult slot = replication->query(
+                fmt::format("CREATE_REPLICATION_SLOT {} TEMPORARY LOGICAL pgoutput EXPORT_SNAPSHOT", quote(fmt::format("ysdb_copy_{}_{:x}", set, unix_micros_now()))), deadline);
+            return ExportedView{slot.row(0).text(2), slot.row(0).text(1)};
+        });
+    }
+
+    TableInfo describe(const TableRef& table, Deadline deadline) override {
+        const auto session = connect("", deadline);
+        TableInfo info = postgres::describe(*session, store_, table, deadline);
+        if (std::none_of(info.columns.begin(), info.columns.end(), [](const ColumnInfo& c) { return c.generated; })) return info;
+        // The stream leaves generated columns out, up to PostgreSQL 17 always, later unless it is told otherwise.
+        TableInfo kept = info;
+        kept.columns.clear();
+        kept.key.clear();
+        for (std::uint32_t c = 0; c < info.columns.size(); ++c) {
+            if (info.columns[c].generated) continue;
+            kept.columns.push_back(info.columns[c]);
+        }
+        for (const std::uint32_t k : info.key) {
+            for (std::uint32_t c = 0; c < kept.columns.size(); ++c) {
+                if (kept.columns[c].name == info.columns[k].name) kept.key.push_back(c);
+            }
+        }
+        return kept;
+    }
+
+private:
+    Target target(Deadline deadline) const { return locator_.target(deadline); }
+    Deadline connecting(Deadline deadline) const { return Deadline::after(std::min(deadline.left(), connect_timeout_)); }
+    std::unique_ptr<Connection> connect(const std::string& set, Deadline deadline) const {
+        return Connection::open(target(deadline), set.empty() ? "ysdb sync" : "ysdb sync " + set, connecting(deadline));
+    }
+
+    // What is not there yet. Checks first what would make it fail later.
+    std::vector<std::string> statements(Connection& session, const std::string& set, std::span<const TableRef> tables, Deadline deadline) {
+        check_server(session, deadline);
+        for (const TableRef& table : tables) check_table(session, table, deadline);
+        std::vector<std::string> needed;
+        const std::string publication = quote(publication_name(set));
+        std::string list;
+        for (const TableRef& table : tables) list += (list.empty() ? "" : ", ") + quote(table);
+        if (session.query("SELECT 1 FROM pg_publication WHERE pubname = $1", Params{publication_name(set)}, deadline).rows() == 0) {
+            needed.push_back("CREATE PUBLICATION " + publication + " FOR TABLE " + list + " WITH (publish_via_partition_root = true)");
+        } else {
+            const SqlResult published = session.query("SELECT schemaname, tablename FROM pg_publication_tables WHERE pubname = $1", Params{publication_name(set)}, deadline);
+            std::set<TableRef> there;
+            for (std::size_t i = 0; i < published.rows(); ++i) there.insert({published.row(i).text(0), published.row(i).text(1)});
+            for (const TableRef& table : there) {
+                if (std::find(tables.begin(), tables.end(), table) == tables.end()) needed.push_back("ALTER PUBLICATION " + publication + " DROP TABLE " + quote(table));
+            }
+            for (const TableRef& table : tables) {
+                if (!there.contains(table)) needed.push_back("ALTER PUBLICATION " + publication + " ADD TABLE " + quote(table));
+            }
+        }
+        // Where it may not be made, definitions are guessed from the catalog, and what cannot be told halts the table.
+        if (session.query("SELECT rolsuper AND NOT EXISTS (SELECT 1 FROM pg_event_trigger WHERE evtname = $1) FROM pg_roles WHERE rolname = current_user", Params{std::string(event_trigger)}, deadline)
+                .row(0).truth(0)) {
+            needed.push_back(event_trigger_sql());
+        }
+        // The publication before the slot: decoding looks it up as of each change.
+        if (session.query("SELECT 1 FROM pg_replication_slots WHERE slot_name = $1", Params{slot_name(set)}, deadline).rows() == 0) {
+            const bool failover = session.query("SELECT current_setting('server_version_num')::int >= 170000", deadline).row(0).truth(0);
+            needed.push_back("SELECT pg_create_logical_replication_slot(" + literal(slot_name(set)) + ", 'pgoutput', false, false" + (failover ? ", true)" : ")"));
+        }
+        return needed;
+    }
+
+    void check_server(Connection& session, Deadline deadline) const {
+        const SqlResult server = session.query(
+            "SELECT current_setting('wal_level'), pg_is_in_recovery(), (SELECT rolreplication OR rolsuper FROM pg_roles WHERE rolname = current_user), current_user", deadline);
+        const SqlRow row = server.row(0);
+        const std::string where = "store '" + store_ + "': ";
+        if (row.truth(1)) throw Error(Code::refused, where + "the server is a replica: changes are read from the primary", "point the url at the primary");
+        if (row.text(0) != "logical") {
+            throw Error(Code::refused, where + "wal_level is " + row.text(0) + ", changes need logical", "ALTER SYSTEM SET wal_level = logical, then restart the server; or capture = \"trigger\" in [[sync]]");
+        }
+        if (!row.truth(2)) {
+            throw Error(Code::refused, where + "role " + row.text(3) + " may not replicate", "ALTER ROLE " + quote(row.text(3)) + " REPLICATION; or capture = \"trigger\" in [[sync]]");
+        }
+    }
+
+    void check_table(Connection& session, const TableRef& table, Deadline deadline) const {
+        const TableInfo info = postgres::describe(session, store_, table, deadline);
+        const std::string name = store_ + "." + info.ref.text();
+        if (info.key.empty()) throw Error(Code::refused, name + " has no primary key: nothing tells two of its rows apart", "add one, or leave the table out of the set");
+        // A partitioned table's leaves carry the identity; the root's is what new leaves get.
+        const SqlResult bad = session.query(
+            "SELECT c.oid::regclass::text, c.relreplident FROM pg_class c WHERE c.oid IN (SELECT $1::regclass UNION SELECT relid FROM pg_partition_tree($1::regclass) WHERE isleaf)"
+            " AND c.relkind = 'r' AND (c.relreplident = 'n' OR c.relreplident = 'i' AND EXISTS ("
+            "   SELECT 1 FROM pg_index p CROSS JOIN LATERAL unnest(p.indkey::int2[]) k(attnum) WHERE p.indrelid = c.oid AND p.indisprimary"
+            "   AND k.attnum NOT IN (SELECT unnest(i.indkey::int2[]) FROM pg_index i WHERE i.indrelid = c.oid AND i.indisreplident))) LIMIT 1",
+            Params{quote(table)}, deadline);
+        if (bad.rows() == 0) return;
+        throw Error(Code::refused, name + ": the REPLICA IDENTITY of " + bad.row(0).text(0) + (bad.row(0).text(1) == "n" ? " is NOTHING" : " is an index without the whole primary key") + ": removals would not say which row they are of",
+                    "ALTER TABLE " + bad.row(0).text(0) + " REPLICA IDENTITY DEFAULT");
+    }
+
+    std::string store_;
+    const Locator& locator_;
+    Millis connect_timeout_;
+};
+
+}  // namespace
+
+std::unique_ptr<ChangeCapture> wal_capture(std::string store, const Locator& locator, Millis connect_timeout) {
+    return std::make_unique<WalCapture>(std::move(store), locator, connect_timeout);
+}
+
+}  // namespace ysdb::postgres

@@ -1,0 +1,587 @@
+#include "core/store/postgres/wal_source.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <set>
+#include <unordered_map>
+
+#include "core/store/postgres/catalog.h"
+#include "core/store/postgres/fields.h"
+#include "core/store/postgres/pgoutput.h"
+#include "core/store/postgres/row_lookup.h"
+#include "core/store/postgres/spool.h"
+#include "core/store/postgres/sql_build.h"
+#include "core/store/postgres/table_facts.h"
+#include "core/value/shape.h"
+#include "core/value/show.h"
+
+namespace ysdb::postgres {
+
+namespace {
+
+constexpr Millis feedback_every{1'000};       // when there is something new to tell
+constexpr Millis feedback_at_least{10'000};   // wal_sender_timeout is 60 s
+constexpr std::string_view own_origin = "ysdb_partition";  // rows moved between partitions are no changes (law 11)
+
+// A relation as this connection was told of it. Ids are the connection's.
+struct Relation {
+    std::shared_ptr<const TableInfo> table;   // null: not followed
+    std::vector<Field> binary, text;
+    bool halted = false;
+    std::size_t part = 0;                     // open part of the segment being read
+    std::uint64_t part_of = 0;                // which segment that was
+};
+
+class WalSource final : public ChangeSource {
+public:
+    WalSource(const Target& target, CaptureOptions options, Deadline deadline)
+        : options_(std::move(options)), catalog_(Connection::open(target, "ysdb sync " + options_.set + " catalog", deadline)),
+          stream_(Connection::open(replication_target(target), "ysdb sync " + options_.set, deadline)), lookup_(*catalog_), spool_(options_.spool_directory) {
+        use_text_settings(*catalog_, deadline);
+        use_text_settings(*stream_, deadline);
+        for (const TableRef& table : options_.tables) followed_.insert(table);
+        acknowledged_ = told_ = options_.start;
+        told_in_place_ = tells_tables(*catalog_, deadline);
+        start(deadline);
+    }
+
+    Segment read(Millis wait, std::stop_token stop) override {
+        Segment segment;
+        segment_ = &segment;
+        ++segment_number_;
+        const Deadline deadline = Deadline::after(wait);
+        while (segment.bytes < options_.segment_bytes) {
+            if (replay_) {
+                replay_next();
+                continue;
+            }
+            const bool whole = !in_transaction_ && (!segment.parts.empty() || segment.complete > told_);
+            const auto message = stream_->poll_copy(whole ? Millis(0) : deadline.left(), stop);
+            if (message) take(*message);
+            else if (whole || deadline.passed()) break;
+            if (SteadyClock::now() - fed_back_ > feedback_at_least) send_feedback(false);
+        }
+        resolve_unsent(stop);
+        if (segment.complete <= told_) segment.complete = 0;
+        else told_ = segment.complete;
+        segment_ = nullptr;
+        return segment;
+    }
+
+    void acknowledge(std::uint64_t position, bool at_once) override {
+        acknowledged_ = std::max(acknowledged_, position);
+        const bool news = acknowledged_ > fed_back_position_;
+        const auto since = SteadyClock::now() - fed_back_;
+        if (news && (at_once || since > feedback_every)) send_feedback(false);
+        else if (since > feedback_at_least) send_feedback(true);
+    }
+
+private:
+    void start(Deadline deadline) {
+        const auto version = catalog_->query("SELECT current_setting('server_version_num')::int", deadline).row(0).integer(0);
+        std::string sql = fmt::format("START_REPLICATION SLOT {} LOGICAL {:X}/{:X} (proto_version '{}', publication_names {}", quote(slot_name(options_.set)), options_.start >> 32,
+                                      options_.start & 0xffffffff, version >= 160000 ? 4 : version >= 150000 ? 3 : version >= 140000 ? 2 : 1, literal(quote(publication_name(options_.set))));
+        if (version >= 140000) sql += ", messages 'true', streaming 'on'";
+        // Types we have no binary reading of (ranges, composite types, addresses) come as text, and then everything does: the choice is the
+        // whole stream's.
+        if (version >= 140000 && !any_as_text(deadline)) sql += ", binary 'true'";
+        stream_->start_copy_both(sql + ")", deadline);
+        fed_back_ = SteadyClock::now();
+    }
+
+    static bool tells_tables(Connection& session, Deadline deadline) {
+        return session.query("SELECT 1 FROM pg_event_trigger WHERE evtname = $1 AND evtenabled <> 'D'", std::vector<std::optional<std::string>>{std::string(event_trigger)}, deadline).rows() > 0;
+    }
+
+    bool any_as_text(Deadline deadline) {
+        for (const TableRef& table : options_.tables) {
+            try {
+                for (const ColumnInfo& column : describe(*catalog_, "", table, deadline).columns) {
+                    const TypeKind kind = column.type.kind == TypeKind::array ? column.type.element->kind : column.type.kind;
+                    if (kind == TypeKind::other) return true;
+                }
+            } catch (const Error& error) {
+                if (error.code() != Code::refused) throw;  // a table that is gone has no columns
+            }
+        }
+        return false;
+    }
+
+    void send_feedback(bool want_answer) {
+        std::string message = "r";
+        append_big(message, std::max(received_, acknowledged_));
+        append_big(message, acknowledged_);
+        append_big(message, acknowledged_);
+        append_big(message, unix_micros_now() - epoch_micros);
+        message += want_answer ? '\1' : '\0';
+        stream_->write_copy(message.data(), message.size(), Millis(30'000));
+        fed_back_ = SteadyClock::now();
+        fed_back_position_ = acknowledged_;
+    }
+
+    // --- the stream's outer messages ---
+
+    void take(std::string_view bytes) {
+        MessageReader message(bytes);
+        const char kind = message.byte();
+        if (kind == 'k') {
+            const auto end = message.integer<std::uint64_t>();
+            message.integer<std::int64_t>();
+            const bool answer = message.byte() != 0;
+            received_ = std::max(received_, end);
+            if (!in_transaction_) segment_->complete = std::max(segment_->complete, end);
+            if (answer) send_feedback(false);
+        } else if (kind == 'w') {
+            received_ = std::max(received_, message.integer<std::uint64_t>());
+            message.integer<std::uint64_t>();
+            message.integer<std::int64_t>();
+            take_change(message.rest());
+        }
+    }
+
+    void take_change(std::string_view bytes) {
+        MessageReader message(bytes);
+        const char kind = message.byte();
+        switch (kind) {
+            case 'S':
+                streaming_ = message.integer<std::uint32_t>();
+                return;
+            case 'E':
+                streaming_ = 0;
+                return;
+            case 'c': return stream_commit(message);
+            case 'A': {
+                const auto top = message.integer<std::uint32_t>();
+                const auto sub = message.integer<std::uint32_t>();
+                spool_.abort(top, sub);
+                return;
+            }
+            default:
+                if (streaming_ != 0) spool_.add(streaming_, bytes);
+                else apply(kind, message);
+        }
+    }
+
+    void stream_commit(MessageReader& message) {
+        const auto xid = message.integer<std::uint32_t>();
+        message.byte();
+        begin(message.integer<std::uint64_t>(), xid);
+        end_position_ = message.integer<std::uint64_t>();
+        commit_micros_ = message.integer<std::int64_t>() + epoch_micros;
+        replay_ = spool_.committed(xid);
+        if (!replay_) commit();
+    }
+
+    // One message of a transaction that was told before its commit.
+    void replay_next() {
+        std::uint32_t sub = 0;
+        const auto bytes = replay_->next();
+        if (!bytes) {
+            replay_.reset();
+            commit();
+            return;
+        }
+        MessageReader message(*bytes);
+        const char kind = message.byte();
+        sub = message.integer<std::uint32_t>();
+        if (!replay_->aborted(sub)) apply(kind, message);
+    }
+
+    // --- what happened ---
+
+    void begin(std::uint64_t position, std::uint32_t xid) {
+        in_transaction_ = true;
+        skipped_ = false;
+        position_ = position;
+        xid_ = xid;
+        ordinal_ = 0;
+    }
+
+    void commit() {
+        in_transaction_ = false;
+        segment_->complete = end_position_;
+        segment_->commit_micros = commit_micros_;
+    }
+
+    void apply(char kind, MessageReader& message) {
+        switch (kind) {
+            case 'B': {
+                const auto position = message.integer<std::uint64_t>();
+                message.integer<std::int64_t>();
+                begin(position, message.integer<std::uint32_t>());
+                return;
+            }
+            case 'C':
+                message.byte();
+                message.integer<std::uint64_t>();
+                end_position_ = message.integer<std::uint64_t>();
+                commit_micros_ = message.integer<std::int64_t>() + epoch_micros;
+                commit();
+                return;
+            case 'O':
+                message.integer<std::uint64_t>();
+                skipped_ = message.text() == own_origin;
+                return;
+            case 'R': return relation(read_relation(message));
+            case 'I':
+                if (Relation* relation = changed(message)) insert(*relation, message);
+                return;
+            case 'U':
+                if (Relation* relation = changed(message)) update(*relation, message);
+                return;
+            case 'D':
+                if (Relation* relation = changed(message)) remove(*relation, message);
+                return;
+            case 'T': return truncate(message);
+            case 'M': return told(message);
+            default: return;  // types, two-phase messages that were not asked for
+        }
+    }
+
+    Relation* changed(MessageReader& message) {
+        const auto found = relations_.find(message.integer<std::uint32_t>());
+        if (found == relations_.end()) throw Error(Code::internal, "the server told a change of a relation that it had not described");
+        return found->second.table == nullptr || found->second.halted || skipped_ ? nullptr : &found->second;
+    }
+
+    Version next_version() { return {options_.epoch, position_, ++ordinal_}; }
+
+    ChangeBatch& open_part(Relation& relation) {
+        if (relation.part_of != segment_number_) {
+            relation.part = segment_->parts.size();
+            relation.part_of = segment_number_;
+            SegmentPart part;
+            part.table = relation.table;
+            part.changes.rows = Batch(relation.table.get());
+            part.changes.ops.clear();
+            part.changes.versions.clear();
+            segment_->parts.push_back(std::move(part));
+        }
+        return segment_->parts[relation.part].changes;
+    }
+
+    // Adds the row in fields_, with NULL for what is not there. `old`: the row before, where unsent values come from. False when it has no
+    // canonical form: it was noted.
+    bool add_row(Relation& relation, ChangeBatch& changes, Op op, const Batch* old) {
+        Batch& rows = changes.rows;
+        const TableInfo& table = *relation.table;
+        if (fields_.size() != table.columns.size()) throw Error(Code::internal, table.ref.text() + ": a row has not the columns that were told");
+        const std::size_t row = rows.rows();
+        const std::size_t before = rows.byte_size();
+        const Version version = next_version();
+        bool unsent = false;
+        for (std::size_t c = 0; c < fields_.size(); ++c) {
+            const TupleField& field = fields_[c];
+            if (field.kind == 'u' && old != nullptr) {
+                rows.append_cell(*old, old->cell(0, c));
+                continue;
+            }
+            unsent = unsent || field.kind == 'u';
+            if (field.kind != 't' && field.kind != 'b') {
+                rows.add_null();
+                continue;
+            }
+            const auto* data = reinterpret_cast<const std::uint8_t*>(field.bytes.data());
+            const auto size = static_cast<std::uint32_t>(field.bytes.size());
+            const Type& type = table.columns[c].type;
+            if ((field.kind == 'b' ? relation.binary : relation.text)[c](data, size, type, rows)) [[likely]] continue;
+            rows.drop_rows_from(row);
+            reject(relation, c, field.kind == 'b' ? why_not_binary(type, data, size) : why_not_text(type, field.bytes), version);
+            return false;
+        }
+        changes.ops.push_back(op);
+        changes.versions.push_back(version);
+        if (unsent) note_unsent(relation, row);
+        ++segment_->rows;
+        segment_->bytes += rows.byte_size() - before + sizeof(Cell) * fields_.size() + sizeof(Version);
+        return true;
+    }
+
+    // What can be read of the row in fields_, for its key.
+    void reject(Relation& relation, std::size_t column, std::string reason, const Version& version) {
+        Batch row(relation.table.get());
+        for (std::size_t c = 0; c < fields_.size(); ++c) {
+            const auto* data = reinterpret_cast<const std::uint8_t*>(fields_[c].bytes.data());
+            const auto size = static_cast<std::uint32_t>(fields_[c].bytes.size());
+            const std::size_t cells = row.cells().size();
+            const bool sent = fields_[c].kind == 't' || fields_[c].kind == 'b';
+            if (sent && (fields_[c].kind == 'b' ? relation.binary : relation.text)[c](data, size, relation.table->columns[c].type, row)) continue;
+            row.drop_cells_from(cells);
+            row.add_null();
+        }
+        segment_->rejected.push_back({relation.table->ref, show_key(row, 0), relation.table->columns[column].name, std::move(reason), version});
+        segment_->bytes += 200;
+    }
+
+    void insert(Relation& relation, MessageReader& message) {
+        message.byte();  // 'N'
+        read_tuple(message, fields_);
+        add_row(relation, open_part(relation), Op::upsert, nullptr);
+    }
+
+    // The tuple in fields_ as one row of old_, for what it tells: a key, or all.
+    bool read_old(Relation& relation) {
+        old_ = Batch(relation.table.get());
+        for (std::size_t c = 0; c < fields_.size(); ++c) {
+            const TupleField& field = fields_[c];
+            const auto* data = reinterpret_cast<const std::uint8_t*>(field.bytes.data());
+            const auto size = static_cast<std::uint32_t>(field.bytes.size());
+            const std::size_t cells = old_.cells().size();
+            if (field.kind == 't' || field.kind == 'b') {
+                if ((field.kind == 'b' ? relation.binary : relation.text)[c](data, size, relation.table->columns[c].type, old_)) continue;
+                old_.drop_cells_from(cells);
+            }
+            old_.add_null();
+        }
+        return std::none_of(relation.table->key.begin(), relation.table->key.end(), [&](std::uint32_t k) { return old_.cell(0, k).is_null(); });
+    }
+
+    void remove_old(Relation& relation) {
+        ChangeBatch& changes = open_part(relation);
+        const std::size_t before = changes.rows.byte_size();
+        for (std::uint32_t c = 0; c < relation.table->columns.size(); ++c) {
+            const bool in_key = std::find(relation.table->key.begin(), relation.table->key.end(), c) != relation.table->key.end();
+            if (in_key) changes.rows.append_cell(old_, old_.cell(0, c));
+            else changes.rows.add_null();
+        }
+        changes.ops.push_back(Op::remove);
+        changes.versions.push_back(next_version());
+        ++segment_->rows;
+        segment_->bytes += changes.rows.byte_size() - before + sizeof(Cell) * relation.table->columns.size() + sizeof(Version);
+    }
+
+    void update(Relation& relation, MessageReader& message) {
+        char kind = message.byte();
+        const bool whole = kind == 'O';
+        bool moved = false;
+        if (kind == 'K' || kind == 'O') {
+            read_tuple(message, fields_);
+            moved = read_old(relation);
+            kind = message.byte();
+        }
+        read_tuple(message, fields_);
+        if (moved && !same_key(relation)) remove_old(relation);
+        add_row(relation, open_part(relation), Op::upsert, whole ? &old_ : nullptr);
+    }
+
+    // Whether the new tuple in fields_ has the key of old_.
+    bool same_key(Relation& relation) {
+        Batch fresh(relation.table.get());
+        for (std::size_t c = 0; c < fields_.size(); ++c) {
+            const TupleField& field = fields_[c];
+            const bool in_key = std::find(relation.table->key.begin(), relation.table->key.end(), c) != relation.table->key.end();
+            if (in_key && field.kind == 'u') fresh.append_cell(old_, old_.cell(0, c));
+            else if (!in_key || (field.kind != 't' && field.kind != 'b')) fresh.add_null();
+            else if (!(field.kind == 'b' ? relation.binary : relation.text)[c](reinterpret_cast<const std::uint8_t*>(field.bytes.data()), static_cast<std::uint32_t>(field.bytes.size()),
+                                                                             relation.table->columns[c].type, fresh)) {
+                return true;  // the new row is going to be rejected: the old one stays until somebody looks
+            }
+        }
+        return std::all_of(relation.table->key.begin(), relation.table->key.end(), [&](std::uint32_t k) { return std::ranges::equal(fresh.value(0, k), old_.value(0, k)); });
+    }
+
+    void remove(Relation& relation, MessageReader& message) {
+        message.byte();  // 'K' or 'O'
+        read_tuple(message, fields_);
+        if (!read_old(relation)) throw Error(Code::refused, relation.table->ref.text() + ": a removal came without the primary key", "ALTER TABLE " + quote(relation.table->ref) + " REPLICA IDENTITY DEFAULT");
+        remove_old(relation);
+    }
+
+    void truncate(MessageReader& message) {
+        const auto count = message.integer<std::uint32_t>();
+        message.byte();
+        for (std::uint32_t i = 0; i < count; ++i) {
+            Relation* relation = changed(message);
+            if (relation == nullptr) continue;
+            SegmentPart part;
+            part.kind = SegmentPart::Kind::truncate;
+            part.table = relation->table;
+            part.version = next_version();
+            add_part(*relation, std::move(part));
+        }
+    }
+
+    // A part that is no rows: rows behind it go into another.
+    void add_part(Relation& relation, SegmentPart part) {
+        segment_->parts.push_back(std::move(part));
+        segment_->bytes += 200;
+        relation.part_of = 0;
+    }
+
+    // --- shapes ---
+
+    void relation(const RelationMessage& told) {
+        Relation& relation = relations_[told.id];
+        const TableRef ref{told.schema, told.name};
+        const auto before = relation.table;
+        relation = {};
+        if (!followed_.contains(ref)) {
+            if (before != nullptr) {
+                halt(relation, before, "the table is now called " + ref.text());
+                relation.table = nullptr;
+            }
+            return;
+        }
+        const Deadline deadline = Deadline::after(Millis(30'000));
+        const auto message = facts_told_.find(told.id);
+        const bool in_place = message != facts_told_.end();
+        const TableFacts facts = in_place ? message->second : table_facts(*catalog_, ref, deadline);
+        auto table = std::make_shared<TableInfo>(shape_of(told, facts, in_place, deadline));
+        relation.table = table;
+        for (const ColumnInfo& column : table->columns) {
+            relation.binary.push_back(binary_field(column.type));
+            relation.text.push_back(text_field(column.type));
+        }
+        if (const std::string why = cannot_follow(told, *table); !why.empty()) return halt(relation, table, why);
+        SegmentPart part;
+        part.kind = SegmentPart::Kind::shape;
+        part.table = table;
+        part.version = {options_.epoch, position_, ordinal_};  // of the change before: a description is none, and comes as the connection pleases
+        if (const auto known = options_.known.find(ref); known != options_.known.end()) {
+            ShapeVerdict verdict = compare_shapes(known->second, table->columns, facts.added);
+            if (!verdict.halt.empty()) return halt(relation, table, verdict.halt);
+            part.columns = std::move(verdict.changes);
+        }
+        options_.known[ref] = table->columns;
+        add_part(relation, std::move(part));
+    }
+
+    // The catalog may be ahead of the stream: where definitions are told in the stream, a known name is the column it was, as long as nothing
+    // else was told; elsewhere the catalog is all there is, and only a name it does not have any more is taken for what it was.
+    TableInfo shape_of(const RelationMessage& told, const TableFacts& facts, bool in_place, Deadline deadline) {
+        std::vector<DeclaredType> declared;
+        for (const RelationColumn& column : told.columns) declared.push_back({column.type, column.modifier});
+        std::vector<Type> types = types_of(*catalog_, declared, deadline);
+        TableInfo table;
+        table.ref = {told.schema, told.name};
+        for (std::size_t i = 0; i < told.columns.size(); ++i) {
+            ColumnInfo column;
+            column.name = told.columns[i].name;
+            column.type = std::move(types[i]);
+            const int known = in_place ? 0 : known_number(table.ref, column.name);
+            const auto fact = facts.columns.find(column.name);
+            if (fact != facts.columns.end()) {
+                column.number = fact->second.number;
+                column.type.nullable = fact->second.nullable;
+                column.comment = fact->second.comment;
+            }
+            if (known != 0 && (told_in_place_ || fact == facts.columns.end())) column.number = known;
+            table.columns.push_back(std::move(column));
+        }
+        for (const std::string& name : facts.key) {
+            const auto at = std::find_if(table.columns.begin(), table.columns.end(), [&](const ColumnInfo& c) { return c.name == name; });
+            if (at == table.columns.end()) continue;
+            at->type.nullable = false;
+            table.key.push_back(static_cast<std::uint32_t>(at - table.columns.begin()));
+        }
+        return table;
+    }
+
+    int known_number(const TableRef& table, const std::string& column) const {
+        const auto known = options_.known.find(table);
+        if (known == options_.known.end()) return 0;
+        const auto found = std::find_if(known->second.begin(), known->second.end(), [&](const ColumnInfo& c) { return c.name == column; });
+        return found == known->second.end() ? 0 : found->number;
+    }
+
+    static std::string cannot_follow(const RelationMessage& told, const TableInfo& table) {
+        if (table.key.empty()) return "it has no primary key any more";
+        if (told.identity == 'n') return "its REPLICA IDENTITY is NOTHING: updates and removals do not say which row they are of";
+        for (const std::uint32_t k : table.key) {
+            const auto column = std::find_if(told.columns.begin(), told.columns.end(), [&](const RelationColumn& c) { return c.name == table.columns[k].name; });
+            if (!column->identifies) return "its REPLICA IDENTITY does not hold the primary key's column " + column->name;
+        }
+        return "";
+    }
+
+    void halt(Relation& relation, const std::shared_ptr<const TableInfo>& table, const std::string& why) {
+        relation.halted = true;
+        SegmentPart part;
+        part.kind = SegmentPart::Kind::halt;
+        part.table = table;
+        part.version = {options_.epoch, position_, ordinal_};
+        part.reason = why;
+        add_part(relation, std::move(part));
+    }
+
+    // What the event trigger of `sync install` says of a table's new definition, in its place in the stream.
+    void told(MessageReader& message) {
+        message.byte();
+        message.integer<std::uint64_t>();
+        const std::string_view prefix = message.text();
+        if (prefix != facts_prefix) return;
+        const auto size = message.integer<std::uint32_t>();
+        auto [relation, facts] = parse_facts(message.bytes(size));
+        facts_told_[relation] = std::move(facts);
+    }
+
+    // --- values that an update left out because they did not change and are stored apart (TOAST) ---
+
+    void note_unsent(Relation& relation, std::size_t row) {
+        std::vector<std::uint32_t> columns;
+        for (std::uint32_t c = 0; c < fields_.size(); ++c) {
+            if (fields_[c].kind == 'u') columns.push_back(c);
+        }
+        unsent_.push_back({relation.part, row, std::move(columns)});
+        unsent_by_.insert(xid_);
+    }
+
+    // The source has them. A row that is not there any more gets a removal later in the stream: its update is left out.
+    void resolve_unsent(std::stop_token stop) {
+        if (unsent_.empty()) return;
+        lookup_.wait_visible(unsent_by_, stop, [this] {
+            if (SteadyClock::now() - fed_back_ > feedback_at_least) send_feedback(false);
+        });
+        std::map<std::size_t, std::vector<UnsentCells>> by_part;
+        for (UnsentCells& cells : unsent_) by_part[cells.part].push_back(std::move(cells));
+        for (auto& [part, cells] : by_part) lookup_.fill(segment_->parts[part].changes, cells, Deadline::after(Millis(60'000)));
+        unsent_.clear();
+        unsent_by_.clear();
+    }
+
+    CaptureOptions options_;
+    std::unique_ptr<Connection> catalog_;
+    std::unique_ptr<Connection> stream_;
+    RowLookup lookup_;
+    Spool spool_;
+    std::unique_ptr<Spool::Reader> replay_;
+    std::set<TableRef> followed_;
+    std::unordered_map<std::uint32_t, Relation> relations_;
+    std::map<std::uint32_t, TableFacts> facts_told_;
+    Segment* segment_ = nullptr;
+    std::uint64_t segment_number_ = 0;
+    std::vector<TupleField> fields_;
+    Batch old_;
+    std::vector<UnsentCells> unsent_;
+    std::set<std::uint32_t> unsent_by_;
+
+    bool told_in_place_ = false;       // the event trigger is there
+    bool in_transaction_ = false;
+    bool skipped_ = false;             // the transaction moves rows, it changes none
+    std::uint32_t streaming_ = 0;      // the transaction whose changes come before its commit; 0: none
+    std::uint32_t xid_ = 0;
+    std::uint32_t ordinal_ = 0;
+    std::uint64_t position_ = 0;       // of the commit
+    std::uint64_t end_position_ = 0;
+    std::int64_t commit_micros_ = 0;
+
+    std::uint64_t received_ = 0, acknowledged_ = 0, fed_back_position_ = 0, told_ = 0;
+    SteadyClock::time_point fed_back_;
+};
+
+}  // namespace
+
+std::string slot_name(const std::string& set) { return "ysdb_" + set; }
+std::string publication_name(const std::string& set) { return "ysdb_" + set; }
+
+Target replication_target(Target target) {
+    target.keywords.emplace_back("replication", "database");
+    return target;
+}
+
+std::unique_ptr<ChangeSource> open_wal_source(const Target& target, const CaptureOptions& options, Deadline deadline) {
+    return std::make_unique<WalSource>(target, options, deadline);
+}
+
+}  // namespace ysdb::postgres

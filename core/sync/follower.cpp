@@ -1,0 +1,416 @@
+#include "core/sync/follower.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <random>
+
+#include "core/base/fault.h"
+#include "core/base/retry.h"
+#include "core/value/show.h"
+
+namespace ysdb::sync {
+
+namespace {
+
+// A batch of which this many rows in a row are refused one by one has a table that cannot be followed, not some bad rows.
+constexpr std::uint64_t hopeless = 100;
+
+Millis jittered(Millis pause) {
+    static thread_local std::minstd_rand random(std::random_device{}());
+    return Millis(std::uniform_int_distribution<Millis::rep>(pause.count() / 2, pause.count())(random));
+}
+
+std::string describe(const std::vector<ColumnChange>& changes) {
+    std::string text;
+    for (const ColumnChange& change : changes) {
+        if (!text.empty()) text += ", ";
+        switch (change.kind) {
+            case ColumnChange::Kind::added: text += "added " + change.column + " " + change.type.native; break;
+            case ColumnChange::Kind::dropped: text += "dropped " + change.column; break;
+            case ColumnChange::Kind::renamed: text += "renamed " + change.before + " to " + change.column; break;
+            case ColumnChange::Kind::retyped: text += change.column + " is " + change.type.native; break;
+        }
+    }
+    return text;
+}
+
+ChangeBatch slice(const ChangeBatch& changes, std::size_t from, std::size_t to) {
+    ChangeBatch some;
+    some.rows = Batch(&changes.rows.table());
+    some.rows.append(changes.rows, from, to);
+    some.ops.clear();
+    some.versions.clear();
+    for (std::size_t row = from; row < to; ++row) {
+        some.ops.push_back(changes.op(row));
+        some.versions.push_back(changes.version(row));
+    }
+    return some;
+}
+
+}  // namespace
+
+Follower::Follower(Context& context, SyncState& state, Store& sink, std::vector<Route> routes, FollowPolicy policy)
+    : context_(context), state_(state), sink_(sink), routes_(std::move(routes)), policy_(policy) {
+    status_.sink = sink_.name();
+    status_.state = "working";
+    for (const Route& route : routes_) tables_[route.table].route = route;
+    thread_ = std::jthread([this](std::stop_token stop) { work(std::move(stop)); });
+}
+
+Follower::~Follower() {
+    thread_.request_stop();
+    wake_.notify_all();
+}
+
+// --- what others call ---
+
+void Follower::in_thread(std::function<void()> work) {
+    std::packaged_task<void()> task(std::move(work));
+    auto done = task.get_future();
+    {
+        const std::lock_guard lock(mutex_);
+        if (thread_.get_stop_token().stop_requested()) throw Error(Code::interrupted, "interrupted while " + sink_.name() + " was following");
+        commands_.push_back(std::move(task));
+    }
+    wake_.notify_all();
+    try {
+        done.get();
+    } catch (const std::future_error&) {
+        throw Error(Code::interrupted, "interrupted while " + sink_.name() + " was following");
+    }
+}
+
+void Follower::activate(const TableRef& table, const Version& reshaped) {
+    in_thread([&] {
+        tables_.at(table).active = true;
+        tables_.at(table).reshaped = reshaped;
+    });
+}
+
+void Follower::halt(const TableRef& table, const std::string& reason) {
+    in_thread([&] { halt_here(tables_.at(table), reason); });
+}
+
+void Follower::push(std::shared_ptr<const Segment> segment) {
+    {
+        const std::lock_guard lock(mutex_);
+        backlog_ += segment->bytes;
+        ++pushed_;
+        queue_.push_back(std::move(segment));
+    }
+    wake_.notify_all();
+}
+
+bool Follower::drain(Millis span) {
+    std::unique_lock lock(mutex_);
+    hurry_ = true;
+    wake_.notify_all();
+    const bool whole = done_.wait_for(lock, span, [&] { return flushed_ == pushed_; });
+    hurry_ = false;
+    return whole;
+}
+
+std::size_t Follower::backlog_bytes() const {
+    const std::lock_guard lock(mutex_);
+    return backlog_;
+}
+
+std::uint64_t Follower::durable() const {
+    const std::lock_guard lock(mutex_);
+    return durable_;
+}
+
+SinkState Follower::status() const {
+    const std::lock_guard lock(mutex_);
+    SinkState status = status_;
+    status.position = durable_;
+    return status;
+}
+
+bool Follower::takes_copies(const TableRef& table) {
+    bool takes = false;
+    in_thread([&] { takes = writer_of(tables_.at(table)).takes_copies(); });
+    return takes;
+}
+
+std::unique_ptr<RowWriter> Follower::begin_copy(const TableInfo& info, const std::string& run) {
+    std::unique_ptr<RowWriter> writer;
+    in_thread([&] {
+        Table& table = tables_.at(info.ref);
+        fault::point("sync.copy.begin.before");
+        writer = writer_of(table).begin_copy(info, run, context_.deadline());
+        fault::point("sync.copy.begin.after");
+        table.active = true;
+        table.reshaped = {};
+        if (table.shape != nullptr) writer_of(table).reshape(*table.shape, {}, context_.deadline());
+    });
+    return writer;
+}
+
+void Follower::finish_copy(const TableRef& ref, const std::string& run) {
+    in_thread([&] {
+        fault::point("sync.copy.finish.before");
+        writer_of(tables_.at(ref)).finish_copy(run, context_.deadline());
+        fault::point("sync.copy.finish.after");
+    });
+}
+
+void Follower::reject_copied(const TableRef& table, const RejectedRow& row, const Version& version) { dead_letter(tables_.at(table), row, version); }
+
+// --- the thread ---
+
+void Follower::work(std::stop_token stop) {
+    while (!stop.stop_requested()) {
+        std::vector<std::shared_ptr<const Segment>> taken;
+        std::deque<std::packaged_task<void()>> commands;
+        bool hurry = false;
+        {
+            std::unique_lock lock(mutex_);
+            const auto news = [&] { return !queue_.empty() || !commands_.empty() || (hurry_ && !unflushed_.empty()); };
+            if (unflushed_.empty()) wake_.wait(lock, stop, news);
+            else wake_.wait_until(lock, stop, oldest_ + policy_.batch_age, news);
+            commands.swap(commands_);
+            while (!queue_.empty() && unflushed_bytes_ < policy_.batch_bytes && unflushed_rows_ < policy_.batch_rows) {
+                unflushed_bytes_ += queue_.front()->bytes;
+                unflushed_rows_ += queue_.front()->rows;
+                taken.push_back(std::move(queue_.front()));
+                queue_.pop_front();
+            }
+            hurry = hurry_ && queue_.empty();
+        }
+        try {
+            if (!commands.empty()) attempt([&] { flush(); }, stop);
+            for (auto& command : commands) command();
+            if (!taken.empty() && unflushed_.empty()) oldest_ = SteadyClock::now();
+            for (const auto& segment : taken) unflushed_.push_back(segment);
+            if (!taken.empty()) {
+                attempt([&] {
+                    for (const auto& segment : taken) take(segment);
+                }, stop);
+            }
+            const bool idle = std::none_of(tables_.begin(), tables_.end(), [](const auto& entry) { return entry.second.touched; });
+            const bool due = SteadyClock::now() >= oldest_ + policy_.batch_age || unflushed_bytes_ >= policy_.batch_bytes || unflushed_rows_ >= policy_.batch_rows;
+            if (!unflushed_.empty() && (idle || due || hurry)) attempt([&] { flush(); }, stop);
+        } catch (const Error& error) {
+            if (error.code() == Code::interrupted) break;
+            say("failed", error.message());
+            context_.log.error("sync.sink", {{"sink", sink_.name()}, {"error", error.message()}});
+        }
+    }
+    const std::lock_guard lock(mutex_);
+    commands_.clear();  // whoever waits for one is told
+}
+
+Follower::Table* Follower::find(const TableRef& table) {
+    const auto found = tables_.find(table);
+    return found == tables_.end() ? nullptr : &found->second;
+}
+
+ChangeWriter& Follower::writer_of(Table& table) {
+    if (table.writer == nullptr) table.writer = sink_.changes()->follow(table.route.landing, context_.deadline());
+    return *table.writer;
+}
+
+void Follower::take(const std::shared_ptr<const Segment>& segment) {
+    for (const SegmentPart& part : segment->parts) apply(part);
+}
+
+void Follower::apply(const SegmentPart& part) {
+    Table* table = find(part.table->ref);
+    if (table == nullptr) return;
+    if (part.kind == SegmentPart::Kind::shape) table->shape = part.table;
+    if (!table->active || table->isolated) return;
+    current_ = table;
+    switch (part.kind) {
+        case SegmentPart::Kind::rows: apply_rows(*table, part.changes); break;
+        case SegmentPart::Kind::shape: reshape(*table, part); break;
+        case SegmentPart::Kind::truncate:
+            if (part.version <= table->reshaped) break;
+            fault::point("sync.truncate.before");
+            writer_of(*table).truncate(part.version, context_.deadline());
+            fault::point("sync.truncate.after");
+            break;
+        case SegmentPart::Kind::halt: halt_here(*table, part.reason); break;
+    }
+    current_ = nullptr;
+}
+
+void Follower::apply_rows(Table& table, const ChangeBatch& changes) {
+    const auto tell = [&](const ChangeBatch& batch) {
+        if (batch.rows.empty()) return;
+        table.touched = true;
+        writer_of(table).apply(batch, context_.deadline(),
+                               [this, &table, versions = batch.versions](std::size_t row, const RejectedRow& rejected) { dead_letter(table, rejected, versions.size() == 1 ? versions[0] : versions[row]); });
+    };
+    if (changes.rows.empty()) return;
+    if (changes.version(0) > table.reshaped) return tell(changes);
+    std::size_t first = 0;
+    while (first < changes.rows.rows() && changes.version(first) <= table.reshaped) ++first;
+    if (first < changes.rows.rows()) tell(slice(changes, first, changes.rows.rows()));
+}
+
+// What came before is in the sink before its table changes, and that is written down: a replay must not tell older rows in columns that are no
+// longer there.
+void Follower::reshape(Table& table, const SegmentPart& part) {
+    if (part.version < table.reshaped) return;  // a replay: the sink's table is past this shape, and its rows are not told again
+    ChangeWriter& writer = writer_of(table);
+    if (!part.columns.empty() && part.version > table.reshaped) {
+        context_.log.info("sync.reshape", {{"table", table.route.table.text()}, {"sink", sink_.name()}, {"changes", describe(part.columns)}});
+        writer.flush(context_.deadline());
+        table.touched = false;
+        fault::point("sync.reshape.before");
+        state_.set_reshaped(table.route.table.text(), sink_.name(), part.version, context_.deadline());
+        table.reshaped = part.version;
+        fault::point("sync.reshape.after");
+    }
+    writer.reshape(*part.table, part.columns, context_.deadline());
+}
+
+void Follower::flush() {
+    if (unflushed_.empty()) return;
+    for (auto& [ref, table] : tables_) {
+        if (!table.touched) continue;
+        current_ = &table;
+        fault::point("sync.flush.before");
+        writer_of(table).flush(context_.deadline());
+        fault::point("sync.flush.after");
+        table.touched = false;
+        current_ = nullptr;
+    }
+    std::uint64_t complete = 0, changes = 0;
+    std::int64_t committed = 0;
+    for (const auto& segment : unflushed_) {
+        complete = std::max(complete, segment->complete);
+        committed = std::max(committed, segment->commit_micros);
+        for (const SegmentPart& part : segment->parts) {
+            if (part.kind == SegmentPart::Kind::rows && find(part.table->ref) != nullptr) changes += part.changes.rows.rows();
+        }
+    }
+    for (auto& [ref, table] : tables_) table.isolated = false;
+    {
+        const std::lock_guard lock(mutex_);
+        durable_ = std::max(durable_, complete);
+        backlog_ -= std::min(backlog_, unflushed_bytes_);
+        flushed_ += unflushed_.size();
+        status_.changes += changes;
+        if (committed != 0) status_.lag_ms = std::max<std::int64_t>(0, (unix_micros_now() - committed) / 1000);
+        status_.state = "working";
+        status_.error.clear();
+    }
+    unflushed_.clear();
+    unflushed_bytes_ = 0;
+    unflushed_rows_ = 0;
+    done_.notify_all();
+}
+
+// Everything that is not flushed, once more.
+void Follower::repeat() {
+    for (auto& [ref, table] : tables_) {
+        if (table.writer != nullptr) table.writer->discard();
+        table.touched = false;
+    }
+    for (const auto& segment : unflushed_) take(segment);
+    flush();
+}
+
+// Until it is done: while a sink cannot be reached each try is a probe, and nothing else is sent.
+void Follower::attempt(const std::function<void()>& what, std::stop_token stop) {
+    int refused = 0;
+    bool first = true;
+    for (Millis pause = policy_.retry_first;; pause = std::min(pause * 2, policy_.retry_longest)) {
+        try {
+            if (std::exchange(first, false)) what();
+            else repeat();
+            return;
+        } catch (const Error& error) {
+            Table* table = std::exchange(current_, nullptr);
+            if (error.code() == Code::interrupted) throw;
+            say("retrying", error.message());
+            context_.log.warn("sync.retry", {{"sink", sink_.name()}, {"error", error.message()}});
+            if (table != nullptr && !error.retryable()) {
+                if (error.code() == Code::refused) {
+                    halt_here(*table, error.message());
+                    continue;
+                }
+                if (++refused >= policy_.tries) {
+                    isolate(*table);
+                    refused = 0;
+                    continue;
+                }
+            }
+        }
+        if (!pause_for(jittered(pause), stop)) throw Error(Code::interrupted, "interrupted while " + sink_.name() + " could not be written");
+    }
+}
+
+// The table's changes in ever smaller parts: what is refused alone becomes a dead letter.
+void Follower::isolate(Table& table) {
+    ChangeWriter& writer = writer_of(table);
+    try {
+        for (const auto& segment : unflushed_) {
+            for (const SegmentPart& part : segment->parts) {
+                if (part.table->ref != table.route.table || !table.active) continue;
+                writer.discard();
+                if (part.kind == SegmentPart::Kind::shape) reshape(table, part);
+                if (part.kind == SegmentPart::Kind::truncate) writer.truncate(part.version, context_.deadline());
+                if (part.kind != SegmentPart::Kind::rows) continue;
+                if (isolate_rows(table, part.changes, 0, part.changes.rows.rows()) >= hopeless) throw Error(Code::refused, "the sink refuses every row; the last: " + status().error);
+            }
+        }
+    } catch (const Error& error) {
+        if (error.retryable() || error.code() == Code::interrupted) throw;
+        halt_here(table, error.message());
+    }
+    writer.discard();
+    table.touched = false;
+    table.isolated = true;
+}
+
+// How many were refused one after the other at the end of it.
+std::uint64_t Follower::isolate_rows(Table& table, const ChangeBatch& changes, std::size_t from, std::size_t to) {
+    ChangeWriter& writer = writer_of(table);
+    if (from == to) return 0;
+    try {
+        const ChangeBatch some = slice(changes, from, to);
+        writer.apply(some, context_.deadline(), [&](std::size_t row, const RejectedRow& rejected) { dead_letter(table, rejected, some.version(row)); });
+        writer.flush(context_.deadline());
+        return 0;
+    } catch (const Error& error) {
+        writer.discard();
+        if (error.retryable() || error.code() != Code::rejected) throw;
+        if (to - from == 1) {
+            dead_letter(table, {show_key(changes.rows, from), "", error.message()}, changes.version(from));
+            return 1;
+        }
+    }
+    const std::size_t middle = from + (to - from) / 2;
+    const std::uint64_t left = isolate_rows(table, changes, from, middle);
+    if (left >= hopeless) return left;
+    const std::uint64_t right = isolate_rows(table, changes, middle, to);
+    return right == to - middle ? left + right : right;
+}
+
+void Follower::dead_letter(const Table& table, const RejectedRow& rejected, const Version& version) {
+    fault::point("sync.dead_letter.before");
+    state_.add_dead_letter({sink_.name(), table.route.table.text(), rejected.key, rejected.column, rejected.reason, version_text(version)}, context_.deadline());
+    fault::point("sync.dead_letter.after");
+}
+
+void Follower::halt_here(Table& table, const std::string& reason) {
+    table.active = false;
+    table.touched = false;
+    if (table.writer != nullptr) table.writer->discard();
+    TableState state{table.route.table.text(), sink_.name(), "halted"};
+    state.reason = reason;
+    state_.set_table(state, context_.deadline());
+    context_.log.error("sync.halted", {{"table", state.table}, {"sink", state.sink}, {"reason", reason}});
+}
+
+void Follower::say(const std::string& state, const std::string& error) {
+    const std::lock_guard lock(mutex_);
+    status_.state = state;
+    status_.error = error;
+}
+
+}  // namespace ysdb::sync

@@ -1,0 +1,112 @@
+// One sink of a running set: takes segments in order, on a thread of its own, so that a slow sink holds up nobody before its buffer is full.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <future>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "core/context.h"
+#include "core/store/changes.h"
+#include "core/sync/routes.h"
+#include "core/sync/state.h"
+
+namespace ysdb::sync {
+
+struct FollowPolicy {
+    Millis batch_age{500};                     // a change waits no longer than this to be sent
+    std::size_t batch_bytes = 16u << 20;
+    std::uint64_t batch_rows = 100'000;
+    int tries = 3;                             // of a batch that the server refuses, before its rows are tried one by one
+    Millis retry_first{100}, retry_longest{10'000};  // pauses while a sink cannot be reached
+};
+
+// Thread-safe. Errors do not leave it: a sink that cannot be reached is tried again until it can, a row it refuses becomes a dead letter, a
+// table it cannot follow is halted.
+class Follower {
+public:
+    Follower(Context& context, SyncState& state, Store& sink, std::vector<Route> routes, FollowPolicy policy);
+    ~Follower();   // stops without waiting for what is queued
+
+    const std::string& name() const { return sink_.name(); }
+    const std::vector<Route>& routes() const { return routes_; }
+
+    // Changes of a table are taken from the next segment on.
+    void activate(const TableRef& table, const Version& reshaped);
+    void halt(const TableRef& table, const std::string& reason);
+    void push(std::shared_ptr<const Segment> segment);
+    // Flushes what was pushed so far; false when it did not within `span`.
+    bool drain(Millis span);
+
+    std::size_t backlog_bytes() const;
+    std::uint64_t durable() const;             // every position below is in the sink
+    SinkState status() const;
+
+    // A new copy of a table (ChangeWriter::begin_copy, finish_copy), between two batches.
+    bool takes_copies(const TableRef& table);
+    std::unique_ptr<RowWriter> begin_copy(const TableInfo& table, const std::string& run);
+    void finish_copy(const TableRef& table, const std::string& run);
+    void reject_copied(const TableRef& table, const RejectedRow& row, const Version& version);
+
+private:
+    struct Table {
+        Route route;
+        std::unique_ptr<ChangeWriter> writer;
+        bool active = false;
+        bool touched = false;                        // has changes that are not flushed
+        std::shared_ptr<const TableInfo> shape;      // as told last
+        Version reshaped;                            // rows up to here are in the sink, in older columns
+        bool isolated = false;                       // what is not flushed was told row by row
+    };
+
+    void in_thread(std::function<void()> work);
+    void work(std::stop_token stop);
+    void take(const std::shared_ptr<const Segment>& segment);
+    void apply(const SegmentPart& part);
+    void apply_rows(Table& table, const ChangeBatch& changes);
+    void reshape(Table& table, const SegmentPart& part);
+    void flush();
+    void attempt(const std::function<void()>& what, std::stop_token stop);
+    void repeat();
+    void isolate(Table& table);
+    std::uint64_t isolate_rows(Table& table, const ChangeBatch& changes, std::size_t from, std::size_t to);
+    void dead_letter(const Table& table, const RejectedRow& rejected, const Version& version);
+    void say(const std::string& state, const std::string& error);
+    void halt_here(Table& table, const std::string& reason);
+    ChangeWriter& writer_of(Table& table);
+    Table* find(const TableRef& table);
+
+    Context& context_;
+    SyncState& state_;
+    Store& sink_;
+    std::vector<Route> routes_;
+    FollowPolicy policy_;
+
+    // The thread's own.
+    std::map<TableRef, Table> tables_;
+    std::vector<std::shared_ptr<const Segment>> unflushed_;
+    std::size_t unflushed_bytes_ = 0;
+    std::uint64_t unflushed_rows_ = 0;
+    SteadyClock::time_point oldest_;
+    Table* current_ = nullptr;                       // whose writer is at work
+
+    mutable std::mutex mutex_;
+    std::condition_variable_any wake_;
+    std::condition_variable done_;
+    std::deque<std::shared_ptr<const Segment>> queue_;
+    std::deque<std::packaged_task<void()>> commands_;
+    std::size_t backlog_ = 0;
+    std::uint64_t durable_ = 0;
+    std::uint64_t pushed_ = 0, flushed_ = 0;         // segments
+    bool hurry_ = false;                             // flush without waiting for age
+    SinkState status_;
+    std::jthread thread_;                            // last: it uses all of the above
+};
+
+}  // namespace ysdb::sync

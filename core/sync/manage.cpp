@@ -1,0 +1,156 @@
+#include "core/sync/manage.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "core/base/fault.h"
+#include "core/base/text.h"
+#include "core/plan/runner_lock.h"
+#include "core/sync/sets.h"
+#include "core/sync/state.h"
+
+namespace ysdb::sync {
+
+namespace {
+
+constexpr double stale_s = 15;   // a running sync writes every few seconds while anything changes
+
+std::string lsn_text(std::uint64_t position) { return fmt::format("{:X}/{:X}", position >> 32, position & 0xffffffff); }
+
+// Held while something about the set is changed, so that no run is at work.
+struct Held {
+    std::unique_ptr<SqlSession> session;
+    plan::RunnerLock lock;
+};
+Held hold(Context& context, SyncSet& set) {
+    auto session = set.source.sql()->open_session("ysdb sync " + set.name + " " + context.run_id, context.deadline());
+    auto lock = plan::RunnerLock::acquire(context, *set.source.sql(), *session, "sync " + set.name, Millis(0));
+    return {std::move(session), std::move(lock)};
+}
+
+void add_slot(Report& report, const SyncSet& set, const CaptureState& state, const std::optional<SetState>& saved, Table& table) {
+    const std::string health = !state.installed ? "not installed" : state.health;
+    table.rows.push_back({set.name, set.source.name(), set.capture_kind, health, state.active_pid != 0, lsn_text(state.confirmed), static_cast<std::int64_t>(state.position - std::min(state.position, state.confirmed)),
+                          static_cast<std::int64_t>(state.retained_bytes), saved ? static_cast<std::int64_t>(saved->epoch) : Value()});
+    if (state.installed && state.health == "lost") {
+        report.code = Code::differences;
+        report.warnings.push_back("the server gave up the slot of sync " + set.name + ": ysdb sync reset copies its tables anew");
+    } else if (state.installed && state.active_pid == 0) {
+        report.warnings.push_back(fmt::format("sync {} is not running; the server keeps {} for it", set.name, human_bytes(static_cast<double>(state.retained_bytes))));
+    }
+    if (state.left_bytes && *state.left_bytes < (std::uint64_t{1} << 30)) {
+        report.warnings.push_back(fmt::format("the server gives up the slot of sync {} in {} more", set.name, human_bytes(static_cast<double>(*state.left_bytes))));
+    }
+}
+
+}  // namespace
+
+Report install(Context& context, const std::string& name) {
+    SyncSet set = open_set(context, name);
+    Report report;
+    report.title = context.dry_run ? "sync install: nothing is changed" : "sync install";
+    Table& table = report.add_table("statements", "", {{"statement"}});
+    for (const std::string& statement : set.capture.plan_install(set.name, set.tables, context.deadline())) table.rows.push_back({statement});
+    if (!context.dry_run) {
+        const Held held = hold(context, set);
+        SyncState(set.source, set.name).prepare(context.deadline());
+        set.capture.install(set.name, set.tables, context.deadline());
+    }
+    report.next = "ysdb sync run";
+    return report;
+}
+
+Report status(Context& context, const StatusOptions& options) {
+    Report report;
+    report.title = "sync";
+    Table slots{"sets", "", {{"set"}, {"from"}, {"capture"}, {"state"}, {"running"}, {"confirmed"}, {"behind", Unit::bytes}, {"retained", Unit::bytes}, {"epoch", Unit::count}}, {}, false};
+    Table sinks{"sinks", "", {{"set"}, {"sink"}, {"state"}, {"position"}, {"behind", Unit::bytes}, {"lag_ms", Unit::count, "lag (ms)"}, {"changes", Unit::count}, {"seen_s", Unit::seconds, "said"}, {"error"}}, {}, false};
+    Table tables{"tables", "", {{"set"}, {"table"}, {"sink"}, {"state"}, {"copied", Unit::count, "rows copied"}, {"dead_letters", Unit::count, "dead letters"}, {"reason"}}, {}, false};
+    Table letters{"dead_letters", "changes that a sink could not take", {{"set"}, {"sink"}, {"table"}, {"key"}, {"column"}, {"reason"}, {"version"}, {"tries", Unit::count}, {"at"}}, {}, false};
+    for (const std::string& name : options.set.empty() ? set_names(context.config) : std::vector{options.set}) {
+        SyncSet set = open_set(context, name);
+        SyncState state(set.source, set.name);
+        const CaptureState now = set.capture.look(set.name, context.deadline());
+        const bool prepared = state.prepared(context.deadline());
+        add_slot(report, set, now, prepared ? state.set(context.deadline()) : std::nullopt, slots);
+        for (const SinkState& sink : state.sinks(context.deadline())) {
+            const bool quiet = sink.age_s > stale_s && now.active_pid == 0;
+            sinks.rows.push_back({set.name, sink.sink, quiet ? "not running" : sink.state, lsn_text(sink.position), static_cast<std::int64_t>(now.position - std::min(now.position, sink.position)), sink.lag_ms,
+                                  static_cast<std::int64_t>(sink.changes), sink.age_s, sink.error});
+        }
+        const auto counts = state.dead_letter_counts(context.deadline());
+        const std::vector<TableState> known = state.tables(context.deadline());
+        for (const Route& route : set.routes) {
+            const auto found = std::find_if(known.begin(), known.end(), [&](const TableState& t) { return t.table == route.table.text() && t.sink == route.sink; });
+            const auto count = counts.find({route.sink, route.table.text()});
+            const std::int64_t dead = count == counts.end() ? 0 : static_cast<std::int64_t>(count->second);
+            const std::string now_state = found == known.end() ? "new" : found->state;
+            tables.rows.push_back({set.name, route.table.text(), route.sink, now_state, found == known.end() ? Value() : Value(static_cast<std::int64_t>(found->rows)), dead,
+                                   found == known.end() ? "" : found->reason});
+            if (now_state == "halted" || dead > 0) report.code = Code::differences;
+        }
+        if (options.dead_letters) {
+            for (const DeadLetter& letter : state.dead_letters(1000, context.deadline())) {
+                letters.rows.push_back({set.name, letter.sink, letter.table, letter.key, letter.column, letter.reason, letter.version, static_cast<std::int64_t>(letter.tries), letter.at});
+            }
+        }
+    }
+    report.tables.push_back(std::move(slots));
+    report.tables.push_back(std::move(sinks));
+    report.tables.push_back(std::move(tables));
+    if (options.dead_letters) report.tables.push_back(std::move(letters));
+    return report;
+}
+
+Report reset(Context& context, const std::string& name, const std::optional<std::string>& table) {
+    SyncSet set = open_set(context, name);
+    if (table && std::none_of(set.tables.begin(), set.tables.end(), [&](const TableRef& t) { return t.text() == *table; })) {
+        std::vector<std::string> names;
+        for (const TableRef& t : set.tables) names.push_back(t.text());
+        throw Error(Code::usage, "sync " + set.name + " has no table '" + *table + "'" + did_you_mean(*table, names), "its tables: " + join(names, ", "));
+    }
+    Report report;
+    report.title = context.dry_run ? "sync reset: nothing is changed" : "sync reset";
+    Table& todo = report.add_table("tables", "copied anew by the next run", {{"table"}, {"sink"}});
+    for (const Route& route : set.routes) {
+        if (!table || route.table.text() == *table) todo.rows.push_back({route.table.text(), route.sink});
+    }
+    report.next = "ysdb sync run";
+    if (context.dry_run) return report;
+    const Held held = hold(context, set);
+    SyncState state(set.source, set.name);
+    state.prepare(context.deadline());
+    fault::point("sync.reset.before");
+    state.forget_copies(table, context.deadline());
+    if (!table) {
+        // A new slot: what the old one had not told is in the copies.
+        set.capture.remove(set.name, context.deadline());
+        set.capture.install(set.name, set.tables, context.deadline());
+        const CaptureState now = set.capture.look(set.name, context.deadline());
+        std::uint32_t epoch = 0;
+        if (const auto saved = state.set(context.deadline())) epoch = saved->epoch;
+        for (const std::string& sink : set.sinks) epoch = std::max(epoch, context.stores.get(sink).changes()->epoch(set.name, context.deadline()));
+        for (const std::string& sink : set.sinks) context.stores.get(sink).changes()->begin_epoch(set.name, epoch + 1, context.deadline());
+        state.save({set.capture_kind, now.system, now.timeline, epoch + 1, now.confirmed}, context.deadline());
+    }
+    fault::point("sync.reset.after");
+    return report;
+}
+
+Report remove(Context& context, const std::string& name) {
+    SyncSet set = open_set(context, name);
+    Report report;
+    report.title = context.dry_run ? "sync remove: nothing is changed" : "sync remove";
+    Table& todo = report.add_table("removed", "", {{"what"}});
+    todo.rows.push_back({"replication slot and publication of the set, in " + set.source.name()});
+    todo.rows.push_back({"its rows in the tables of schema ysdb"});
+    report.warnings.push_back("the tables in the sinks stay as they are");
+    if (context.dry_run) return report;
+    const Held held = hold(context, set);
+    set.capture.remove(set.name, context.deadline());
+    SyncState(set.source, set.name).remove(context.deadline());
+    return report;
+}
+
+}  // namespace ysdb::sync

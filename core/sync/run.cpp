@@ -1,0 +1,450 @@
+#include "core/sync/run.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <atomic>
+#include <deque>
+#include <map>
+#include <set>
+#include <thread>
+
+#include "core/base/fault.h"
+#include "core/base/retry.h"
+#include "core/plan/runner_lock.h"
+#include "core/sync/sets.h"
+#include "core/sync/state.h"
+#include "core/sync/table_copy.h"
+
+namespace ysdb::sync {
+
+namespace {
+
+constexpr Millis read_wait{100};
+constexpr Millis confirm_every{1'000};
+constexpr Millis status_every{2'000};
+
+std::string lsn_text(std::uint64_t position) { return fmt::format("{:X}/{:X}", position >> 32, position & 0xffffffff); }
+
+// What was told in what shape, until it is durable everywhere.
+struct ToldShape {
+    std::uint64_t complete = 0;        // 0: its transaction is still open
+    std::shared_ptr<const TableInfo> table;
+};
+
+class Runner {
+public:
+    Runner(Context& context, const RunOptions& options)
+        : context_(context), options_(options), set_(open_set(context, options.set)), state_(set_.source, set_.name) {}
+
+    Report run() {
+        const auto session = set_.source.sql()->open_session("ysdb sync " + set_.name + " " + context_.run_id, context_.deadline());
+        const auto lock = plan::RunnerLock::acquire(context_, *set_.source.sql(), *session, "sync " + set_.name, options_.lock_wait);
+        state_.prepare(context_.deadline());
+        settle();
+        start_followers();
+        open_stream();
+        std::jthread copier([this](std::stop_token stop) { copy_new(std::move(stop)); });
+        try {
+            follow();
+        } catch (...) {
+            copier.request_stop();
+            followers_.clear();  // whoever waits for one of them is told
+            throw;
+        }
+        copier.request_stop();
+        return end(copier);
+    }
+
+private:
+    // --- where the set stands ---
+
+    // Compares what the source is with what was written down, and brings both to a state from which changes can be followed without a gap.
+    void settle() {
+        CaptureState now = set_.capture.look(set_.name, context_.deadline());
+        auto saved = state_.set(context_.deadline());
+        const std::string reset = "ysdb sync reset" + std::string(context_.config.syncs.size() > 1 ? " --set " + set_.name : "") + "   (copies every table anew)";
+        if (saved && saved->system != now.system) {
+            throw Error(Code::refused, fmt::format("store '{}' is another cluster ({}) than the one this set has followed ({})", set_.source.name(), now.system, saved->system), reset);
+        }
+        if (saved && saved->timeline != now.timeline) {
+            context_.log.warn("sync.timeline", {{"set", set_.name}, {"was", saved->timeline}, {"is", now.timeline}});
+            renew(*saved, now);
+            return;
+        }
+        if (saved && !now.installed) throw Error(Code::refused, "the replication slot of sync " + set_.name + " is gone: what was committed since is lost to it", reset);
+        if (saved && now.health == "lost") throw Error(Code::refused, "the server gave up the replication slot of sync " + set_.name + " (max_slot_wal_keep_size)", reset);
+        if (saved && now.confirmed > saved->confirmed) {
+            throw Error(Code::refused, fmt::format("the replication slot of sync {} is at {}, ahead of {} where this set was: somebody else has read it, or made it anew", set_.name,
+                                                   lsn_text(now.confirmed), lsn_text(saved->confirmed)), reset);
+        }
+        install();
+        if (!saved) {
+            now = set_.capture.look(set_.name, context_.deadline());
+            saved = SetState{set_.capture_kind, now.system, now.timeline, next_epoch(0), now.confirmed};
+            begin_epoch(*saved);
+        }
+        settled_ = *saved;
+        add_tables();
+    }
+
+    // After a failover, or a restore: positions may have gone back, and rows that were told may never have been. A new epoch, and new copies.
+    void renew(const SetState& saved, const CaptureState& now) {
+        if (now.installed && now.health != "lost") set_.capture.remove(set_.name, context_.deadline());
+        install();
+        const CaptureState fresh = set_.capture.look(set_.name, context_.deadline());
+        settled_ = {set_.capture_kind, fresh.system, fresh.timeline, next_epoch(saved.epoch), fresh.confirmed};
+        state_.forget_copies(std::nullopt, context_.deadline());
+        begin_epoch(settled_);
+        add_tables();
+    }
+
+    void install() {
+        set_.capture.install(set_.name, set_.tables, context_.deadline());
+    }
+
+    std::uint32_t next_epoch(std::uint32_t epoch) {
+        for (const std::string& sink : set_.sinks) epoch = std::max(epoch, context_.stores.get(sink).changes()->epoch(set_.name, context_.deadline()));
+        return epoch + 1;
+    }
+
+    // The sinks first: they outlive what the source may forget by being restored.
+    void begin_epoch(const SetState& state) {
+        fault::point("sync.epoch.before");
+        for (const std::string& sink : set_.sinks) context_.stores.get(sink).changes()->begin_epoch(set_.name, state.epoch, context_.deadline());
+        state_.save(state, context_.deadline());
+        fault::point("sync.epoch.after");
+    }
+
+    // Tables that came into the configuration are new; what left it is forgotten.
+    void add_tables() {
+        std::set<std::pair<std::string, std::string>> known;
+        for (const TableState& table : state_.tables(context_.deadline())) {
+            const bool routed = std::any_of(set_.routes.begin(), set_.routes.end(), [&](const Route& r) { return r.table.text() == table.table && r.sink == table.sink; });
+            if (routed) known.emplace(table.table, table.sink);
+            else state_.drop_table(table.table, table.sink, context_.deadline());
+        }
+        for (const Route& route : set_.routes) {
+            if (!known.contains({route.table.text(), route.sink})) state_.set_table({route.table.text(), route.sink, "new"}, context_.deadline());
+        }
+        confirmed_ = settled_.confirmed;
+    }
+
+    // --- the parts at work ---
+
+    void start_followers() {
+        for (const std::string& sink : set_.sinks) {
+            FollowPolicy policy = options_.policy;
+            policy.batch_age = std::min(policy.batch_age, context_.stores.get(sink).changes()->batch_age());
+            followers_.push_back(std::make_unique<Follower>(context_, state_, context_.stores.get(sink), set_.routes_to(sink), policy));
+        }
+        std::map<TableRef, bool> followed;   // by a sink that knows its columns
+        for (const TableState& table : state_.tables(context_.deadline())) {
+            const auto route = std::find_if(set_.routes.begin(), set_.routes.end(), [&](const Route& r) { return r.table.text() == table.table && r.sink == table.sink; });
+            if (route == set_.routes.end()) continue;
+            Follower& follower = follower_of(table.sink);
+            if (table.state == "following") {
+                follower.activate(route->table, table.reshaped);
+                followed[route->table] = true;
+            } else if (table.state != "halted" && follower.takes_copies(route->table)) {
+                to_copy_[table.sink].push_back(route->table);
+            } else if (table.state != "halted") {
+                follower.activate(route->table, {});
+                state_.set_table({table.table, table.sink, "following", settled_.confirmed}, context_.deadline());
+            }
+        }
+        for (auto& [table, columns] : state_.shapes(context_.deadline())) {
+            if (followed.contains(table)) known_[table] = std::move(columns);
+        }
+        for (const TableRef& table : set_.tables) {
+            if (known_.contains(table)) continue;
+            const TableInfo info = set_.capture.describe(table, context_.deadline());
+            known_[table] = info.columns;
+            state_.set_shape(info, context_.deadline());
+        }
+        copying_ = !to_copy_.empty();
+    }
+
+    Follower& follower_of(const std::string& sink) {
+        return **std::find_if(followers_.begin(), followers_.end(), [&](const auto& follower) { return follower->name() == sink; });
+    }
+
+    void open_stream() {
+        CaptureOptions options;
+        options.set = set_.name;
+        options.tables = set_.tables;
+        options.epoch = settled_.epoch;
+        options.start = std::max(confirmed_, told_);
+        options.known = known_;
+        options.spool_directory = options_.spool_directory;
+        stream_ = set_.capture.open(options, context_.deadline());
+    }
+
+    // Reads until it is told to stop, or everything is everywhere.
+    void follow() {
+        const auto progress = context_.progress.begin("sync " + set_.name, ProgressUnit::rows, std::nullopt);
+        while (!context_.stop.stop_requested()) {
+            try {
+                if (stream_ == nullptr) reopen();
+                auto segment = std::make_shared<Segment>(stream_->read(read_wait, context_.stop));
+                if (segment->complete != 0 || !segment->parts.empty() || !segment->rejected.empty()) {
+                    progress->add(segment->rows);
+                    hand_out(std::move(segment));
+                }
+                hold_back();
+                confirm();
+                say_status();
+                pause_ = Millis(200);
+            } catch (const Error& error) {
+                if (error.code() == Code::interrupted) break;
+                if (!error.retryable()) throw;
+                context_.log.warn("sync.source", {{"store", set_.source.name()}, {"error", error.message()}});
+                stream_.reset();
+                if (!pause_for(pause_, context_.stop)) break;
+                pause_ = std::min(pause_ * 2, Millis(10'000));
+            }
+            if (copy_error_taken_) break;
+            if (copy_failed_.load()) {
+                copy_error_taken_ = true;
+                break;
+            }
+            if (options_.until_caught_up && caught_up()) break;
+        }
+    }
+
+    // The server was away: it must be the one it was.
+    void reopen() {
+        const CaptureState now = set_.capture.look(set_.name, context_.deadline());
+        if (now.system != settled_.system || now.timeline != settled_.timeline || !now.installed) {
+            throw Error(Code::partial, fmt::format("store '{}' has failed over", set_.source.name()), "run the same command again: it begins a new epoch and copies the tables anew");
+        }
+        open_stream();
+    }
+
+    void hand_out(std::shared_ptr<Segment> segment) {
+        for (const RejectedChange& row : segment->rejected) {
+            for (const Route& route : set_.routes) {
+                if (route.table == row.table) state_.add_dead_letter({route.sink, row.table.text(), row.key, row.column, row.reason, version_text(row.version)}, context_.deadline());
+            }
+        }
+        for (const SegmentPart& part : segment->parts) {
+            if (part.kind != SegmentPart::Kind::shape) continue;
+            known_[part.table->ref] = part.table->columns;
+            told_shapes_.push_back({0, part.table});
+        }
+        if (segment->complete != 0) {
+            told_ = segment->complete;
+            for (auto shape = told_shapes_.rbegin(); shape != told_shapes_.rend() && shape->complete == 0; ++shape) shape->complete = segment->complete;
+        }
+        for (const auto& follower : followers_) follower->push(segment);
+    }
+
+    // A sink that is too far behind holds up reading, but not the word that this side lives.
+    void hold_back() {
+        const auto full = [this] { return std::any_of(followers_.begin(), followers_.end(), [&](const auto& f) { return f->backlog_bytes() > options_.buffer_bytes; }); };
+        while (full() && pause_for(Millis(20), context_.stop)) {
+            confirm();
+            say_status();
+        }
+    }
+
+    std::uint64_t durable() const {
+        std::uint64_t least = told_;
+        for (const auto& follower : followers_) least = std::min(least, follower->durable());
+        return least;
+    }
+
+    void confirm(bool now = false) {
+        const std::uint64_t position = durable();
+        if (position > confirmed_ && (now || SteadyClock::now() - confirmed_at_ > confirm_every)) {
+            std::map<TableRef, std::vector<ColumnInfo>> shapes;
+            while (!told_shapes_.empty() && told_shapes_.front().complete != 0 && told_shapes_.front().complete <= position) {
+                shapes[told_shapes_.front().table->ref] = told_shapes_.front().table->columns;
+                told_shapes_.pop_front();
+            }
+            fault::point("sync.confirm.before");
+            state_.confirm(position, shapes, context_.deadline());
+            fault::point("sync.confirm.after");
+            confirmed_ = position;
+            confirmed_at_ = SteadyClock::now();
+        }
+        if (stream_ != nullptr) stream_->acknowledge(confirmed_);
+    }
+
+    void say_status() {
+        if (SteadyClock::now() - said_at_ < status_every) return;
+        said_at_ = SteadyClock::now();
+        for (const auto& follower : followers_) say(follower->status());
+    }
+    void say(const SinkState& status) {
+        SinkState& before = said_[status.sink];
+        if (before.position == status.position && before.state == status.state && before.error == status.error) return;
+        state_.set_sink(status, context_.deadline());
+        before = status;
+    }
+
+    bool caught_up() {
+        if (copying_) return false;
+        if (target_ == 0) target_ = set_.capture.look(set_.name, context_.deadline()).position;
+        return durable() >= target_;
+    }
+
+    // --- copies, on a thread of their own ---
+
+    void copy_new(std::stop_token stop) {
+        try {
+            for (auto& [sink, tables] : to_copy_) copy_into(follower_of(sink), tables, stop);
+            copying_ = false;
+        } catch (const Error& error) {
+            if (error.code() == Code::interrupted) return;
+            copy_error_ = error;
+            copy_failed_ = true;
+        }
+    }
+
+    void copy_into(Follower& follower, std::vector<TableRef> tables, std::stop_token stop) {
+        constexpr RetryPolicy tries{10, Millis(500), Millis(10'000)};
+        int attempt = 0;
+        retry(tries, Deadline::never(), stop,
+              [&] { copy_tables(follower, tables, fmt::format("{}_{}", context_.run_id, ++attempt), stop); },
+              [&](int, const Error& error, Millis) { context_.log.warn("sync.copy", {{"sink", follower.name()}, {"error", error.message()}}); });
+    }
+
+    // Takes tables out of `tables` as they are done.
+    void copy_tables(Follower& follower, std::vector<TableRef>& tables, const std::string& run, std::stop_token stop) {
+        std::vector<TableInfo> infos;
+        std::vector<std::unique_ptr<RowWriter>> writers;
+        for (const TableRef& table : tables) {
+            infos.push_back(set_.capture.describe(table, context_.deadline()));
+            state_.set_table({table.text(), follower.name(), "copying"}, context_.deadline());
+            writers.push_back(follower.begin_copy(infos.back(), run));
+        }
+        // From here on changes go into the copies; the view is of a position behind that.
+        fault::point("sync.copy.snapshot.before");
+        const auto snapshot = set_.capture.snapshot(set_.name, tables, context_.deadline());
+        fault::point("sync.copy.snapshot.after");
+        const Version version{settled_.epoch, snapshot->position(), 0};
+        for (std::size_t i = 0; i < infos.size(); ++i) {
+            const TableInfo& info = infos[i];
+            const auto ranges = set_.source.rows()->ranges(info, *snapshot, options_.rows_per_range, context_.deadline());
+            const auto progress = context_.progress.begin(info.ref.text() + " -> " + follower.name(), ProgressUnit::rows, info.estimated_rows);
+            CopyCount count;
+            ChangeBatch nothing;   // tells the version, should the table be empty
+            nothing.rows = Batch(&info);
+            nothing.versions = {version};
+            writers[i]->apply(nothing, run, context_.deadline(), [](const RejectedRow&) {});
+            copy_rows(context_,
+                      {set_.source, info, ranges, *snapshot, *writers[i], run, version, options_.workers, options_.copy_batch_bytes,
+                       [&](const RejectedRow& row) { follower.reject_copied(info.ref, row, version); }, *progress},
+                      count, stop);
+            writers[i]->flush(context_.deadline());
+            follower.finish_copy(info.ref, run);
+            state_.set_table({info.ref.text(), follower.name(), "following", snapshot->position(), count.rows, count.rejected}, context_.deadline());
+            fault::point("sync.copy.state.after");
+            tables.erase(std::find(tables.begin(), tables.end(), info.ref));
+        }
+    }
+
+    // --- the end ---
+
+    Report end(std::jthread& copier) {
+        bool whole = true;
+        for (const auto& follower : followers_) whole = follower->drain(context_.timeout) && whole;
+        try {
+            confirm(true);
+            if (stream_ != nullptr) stream_->acknowledge(confirmed_, true);
+            for (const auto& follower : followers_) say(follower->status());
+        } catch (const Error& error) {
+            context_.log.warn("sync.source", {{"store", set_.source.name()}, {"error", error.message()}});
+            whole = false;
+        }
+        Report report;
+        report.title = "sync " + set_.name;
+        fill(report);
+        if (!whole) {
+            report.code = Code::partial;
+            report.warnings.push_back("not everything that was read is in every store");
+            report.next = "ysdb sync run   (goes on where it was)";
+        }
+        followers_.clear();
+        copier.join();
+        if (copy_error_) {
+            report.code = copy_error_->code();
+            report.warnings.push_back(copy_error_->message() + (copy_error_->hint().empty() ? "" : "; " + copy_error_->hint()));
+        }
+        if (context_.stop.stop_requested()) report.code = Code::interrupted;
+        return report;
+    }
+
+    void fill(Report& report) {
+        Table& sinks = report.add_table("sinks", "", {{"sink"}, {"state"}, {"position"}, {"changes", Unit::count}, {"lag_ms", Unit::count, "lag (ms)"}, {"error"}});
+        for (const auto& follower : followers_) {
+            const SinkState status = follower->status();
+            sinks.rows.push_back({status.sink, status.state, lsn_text(status.position), static_cast<std::int64_t>(status.changes), status.lag_ms, status.error});
+        }
+        Table& tables = report.add_table("tables", "", {{"table"}, {"sink"}, {"state"}, {"copied", Unit::count, "rows copied"}, {"rejected", Unit::count}, {"reason"}});
+        for (const TableState& table : state_.tables(context_.deadline())) {
+            tables.rows.push_back({table.table, table.sink, table.state, static_cast<std::int64_t>(table.rows), static_cast<std::int64_t>(table.rejected), table.reason});
+            if (table.state == "halted") {
+                report.code = Code::partial;
+                report.next = "ysdb sync reset " + table.table + "   (copies it anew)";
+            }
+        }
+        std::uint64_t letters = 0;
+        for (const auto& [_, count] : state_.dead_letter_counts(context_.deadline())) letters += count;
+        report.add_figure("dead_letters", static_cast<std::int64_t>(letters), Unit::count, "dead letters");
+        report.add_figure("confirmed", lsn_text(confirmed_));
+        if (letters > 0 && report.code == Code::ok) {
+            report.code = Code::partial;
+            report.next = "ysdb sync status --dead-letters";
+        }
+    }
+
+    Context& context_;
+    const RunOptions& options_;
+    SyncSet set_;
+    SyncState state_;
+    SetState settled_;
+    std::map<std::string, std::vector<TableRef>> to_copy_;
+    std::map<TableRef, std::vector<ColumnInfo>> known_;    // as told
+    std::deque<ToldShape> told_shapes_;
+    std::uint64_t told_ = 0;         // whole transactions up to here were handed out
+    std::uint64_t confirmed_ = 0;
+    std::uint64_t target_ = 0;       // until_caught_up
+    SteadyClock::time_point confirmed_at_{}, said_at_{};
+    std::map<std::string, SinkState> said_;
+    Millis pause_{200};
+    std::unique_ptr<ChangeSource> stream_;
+    std::atomic<bool> copying_{false}, copy_failed_{false};
+    bool copy_error_taken_ = false;
+    std::optional<Error> copy_error_;
+    std::vector<std::unique_ptr<Follower>> followers_;
+};
+
+}  // namespace
+
+Report plan_run(Context& context, const RunOptions& options) {
+    SyncSet set = open_set(context, options.set);
+    SyncState state(set.source, set.name);
+    Report report;
+    report.title = "sync plan: nothing is changed";
+    Table& statements = report.add_table("install", "what is to be made in " + set.source.name(), {{"statement"}});
+    for (const std::string& statement : set.capture.plan_install(set.name, set.tables, context.deadline())) statements.rows.push_back({statement});
+    std::map<std::pair<std::string, std::string>, std::string> states;
+    for (const TableState& table : state.tables(context.deadline())) states[{table.table, table.sink}] = table.state;
+    Table& tables = report.add_table("tables", "", {{"table"}, {"to"}, {"state"}, {"rows", Unit::count, "rows (estimate)"}, {"bytes", Unit::bytes}, {"then"}});
+    for (const Route& route : set.routes) {
+        const TableInfo info = set.capture.describe(route.table, context.deadline());
+        const auto known = states.find({route.table.text(), route.sink});
+        const std::string now = known == states.end() ? "new" : known->second;
+        const bool copies = context.stores.get(route.sink).sink() != nullptr;
+        tables.rows.push_back({route.table.text(), route.sink, now, static_cast<std::int64_t>(info.estimated_rows), static_cast<std::int64_t>(info.bytes),
+                               now == "following" ? "follow" : now == "halted" ? "nothing until ysdb sync reset" : copies ? "copy, then follow" : "follow"});
+    }
+    report.next = "ysdb sync run";
+    return report;
+}
+
+Report run(Context& context, const RunOptions& options) { return Runner(context, options).run(); }
+
+}  // namespace ysdb::sync

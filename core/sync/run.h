@@ -1,0 +1,35 @@
+// `sync run`: follows the source's changes into every sink of a set, first copying tables that are new.
+//
+// One thread reads the stream in segments; each sink takes them on a thread of its own; what is durable in all of them is written down in the
+// source and then told to it, so that it may forget its log. After a kill everything above that is told again: versions keep it from
+// doing harm. A table that is new is copied from a snapshot that fits a known position of the stream, while the stream goes on.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "core/context.h"
+#include "core/report/report.h"
+#include "core/sync/follower.h"
+
+namespace ysdb::sync {
+
+struct RunOptions {
+    std::string set;                           // empty: the only one
+    bool until_caught_up = false;              // end when everything that was committed before is everywhere
+    int workers = 3;                           // of a copy
+    std::size_t copy_batch_bytes = 8u << 20;
+    std::uint64_t rows_per_range = 200'000;
+    std::size_t buffer_bytes = 64u << 20;      // a sink may be behind by this much before reading waits for it
+    FollowPolicy policy;
+    Millis lock_wait{0};
+    std::string spool_directory = "/var/tmp";
+};
+
+// What run would install and copy. Reads only.
+Report plan_run(Context& context, const RunOptions& options);
+// Runs until `context.stop`, then drains. The report's code is partial when a table is halted, rows were left out, or not all was
+// written when it ended.
+Report run(Context& context, const RunOptions& options);
+
+}  // namespace ysdb::sync

@@ -1,0 +1,39 @@
+#include "core/sync/sets.h"
+
+#include <algorithm>
+
+#include "core/base/text.h"
+
+namespace ysdb::sync {
+
+std::vector<Route> SyncSet::routes_to(const std::string& sink) const {
+    std::vector<Route> found;
+    std::copy_if(routes.begin(), routes.end(), std::back_inserter(found), [&](const Route& route) { return route.sink == sink; });
+    return found;
+}
+
+std::vector<std::string> set_names(const Config& config) {
+    std::vector<std::string> names;
+    for (const SyncConfig& sync : config.syncs) names.push_back(sync.name);
+    return names;
+}
+
+SyncSet open_set(Context& context, const std::string& name) {
+    const std::vector<std::string> names = set_names(context.config);
+    if (name.empty() && names.size() > 1) throw Error(Code::usage, "there are several sync sets", "name one with --set: " + join(names, ", "));
+    const std::vector<Route> routes = find_routes(context.config, {name.empty() ? std::vector<std::string>() : std::vector{name}, {}, {}});
+    const std::string& set = routes.front().set;
+    const auto config = std::find_if(context.config.syncs.begin(), context.config.syncs.end(), [&](const SyncConfig& sync) { return sync.name == set; });
+    Store& source = context.stores.get(config->from);
+    SyncSet found{set, config->capture, source, *source.capture(config->capture), routes, {}, {}};
+    for (const Route& route : routes) {
+        if (context.stores.get(route.sink).changes() == nullptr) {
+            throw Error(Code::config, "sync " + set + ": store '" + route.sink + "' cannot follow changes", "ClickHouse, Redis and Kafka can; take it out of [[sync.to]]");
+        }
+        if (std::find(found.tables.begin(), found.tables.end(), route.table) == found.tables.end()) found.tables.push_back(route.table);
+        if (std::find(found.sinks.begin(), found.sinks.end(), route.sink) == found.sinks.end()) found.sinks.push_back(route.sink);
+    }
+    return found;
+}
+
+}  // namespace ysdb::sync

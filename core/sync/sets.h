@@ -1,0 +1,31 @@
+// A sync set as its commands see it: its routes, where its changes come from, what it remembers.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/context.h"
+#include "core/sync/routes.h"
+#include "core/sync/state.h"
+
+namespace ysdb::sync {
+
+struct SyncSet {
+    std::string name;
+    std::string capture_kind;
+    Store& source;
+    ChangeCapture& capture;
+    std::vector<Route> routes;         // of stores that take changes
+    std::vector<TableRef> tables;      // of the source, once each
+    std::vector<std::string> sinks;    // names, once each
+
+    std::vector<Route> routes_to(const std::string& sink) const;
+};
+
+// The set of that name, or the only one. Throws Error(usage) when there are several and none is named, Error(config) when a target cannot
+// take changes.
+SyncSet open_set(Context& context, const std::string& name);
+// The names of all sets, in the order of the configuration.
+std::vector<std::string> set_names(const Config& config);
+
+}  // namespace ysdb::sync

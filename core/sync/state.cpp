@@ -1,0 +1,197 @@
+#include "core/sync/state.h"
+
+#include <fmt/core.h>
+
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "core/base/embedded.h"
+#include "core/base/text.h"
+
+namespace ysdb::sync {
+
+namespace {
+
+using Params = std::vector<std::optional<std::string>>;
+
+SqlStore& sql_of(Store& source) {
+    if (source.sql() == nullptr || source.sql()->dialect() != Dialect::postgres) {
+        throw Error(Code::refused, "store '" + source.name() + "' cannot be the source of a sync set", "changes are read from PostgreSQL: set from in [[sync]]");
+    }
+    return *source.sql();
+}
+
+std::string columns_json(const std::vector<ColumnInfo>& columns) {
+    auto json = nlohmann::json::array();
+    for (const ColumnInfo& column : columns) json.push_back({{"name", column.name}, {"type", column.type.native}, {"number", column.number}});
+    return json.dump();
+}
+
+std::vector<ColumnInfo> columns_of(const std::string& text) {
+    std::vector<ColumnInfo> columns;
+    for (const auto& each : nlohmann::json::parse(text)) {
+        ColumnInfo column;
+        column.name = each.at("name");
+        column.type.native = each.at("type");
+        column.number = each.at("number");
+        columns.push_back(std::move(column));
+    }
+    return columns;
+}
+
+std::string ref_json(const TableRef& ref) { return nlohmann::json::array({ref.schema, ref.table}).dump(); }
+TableRef ref_of(const std::string& text) {
+    const auto json = nlohmann::json::parse(text);
+    return {json.at(0), json.at(1)};
+}
+
+Version version_of(const std::string& text) {
+    Version version;
+    unsigned long long position = 0;
+    if (std::sscanf(text.c_str(), "%u:%llu:%u", &version.epoch, &position, &version.ordinal) != 3) return {};
+    version.position = position;
+    return version;
+}
+
+}  // namespace
+
+std::string version_text(const Version& version) { return fmt::format("{}:{}:{}", version.epoch, version.position, version.ordinal); }
+
+SyncState::SyncState(Store& source, std::string set) : sql_(sql_of(source)), set_(std::move(set)) {}
+
+bool SyncState::prepared(Deadline deadline) { return sql_.query("SELECT to_regclass('ysdb.dead_letters') IS NOT NULL", deadline).row(0).truth(0); }
+
+void SyncState::prepare(Deadline deadline) {
+    if (prepared(deadline)) return;
+    const auto session = sql_.open_session("ysdb sync " + set_, deadline);
+    // Two sets may prepare at once: CREATE ... IF NOT EXISTS can fail then.
+    session->query("BEGIN; SELECT pg_advisory_xact_lock(hashtext('ysdb sync tables'))", deadline);
+    session->query(embedded_file("sql/ysdb/postgres/sync.sql"), deadline);
+    session->query("COMMIT", deadline);
+}
+
+std::optional<SetState> SyncState::set(Deadline deadline) {
+    const SqlResult result = sql_.query("SELECT capture, system, timeline, epoch, confirmed FROM ysdb.sync_sets WHERE set_name = $1", Params{set_}, deadline);
+    if (result.rows() == 0) return std::nullopt;
+    const SqlRow row = result.row(0);
+    return SetState{row.text(0), row.text(1), static_cast<std::uint32_t>(row.integer(2)), static_cast<std::uint32_t>(row.integer(3)), static_cast<std::uint64_t>(row.integer(4))};
+}
+
+void SyncState::save(const SetState& state, Deadline deadline) {
+    sql_.query(
+        "INSERT INTO ysdb.sync_sets (set_name, capture, system, timeline, epoch, confirmed) VALUES ($1, $2, $3, $4, $5, $6)"
+        " ON CONFLICT (set_name) DO UPDATE SET capture = excluded.capture, system = excluded.system, timeline = excluded.timeline, epoch = excluded.epoch,"
+        " confirmed = excluded.confirmed, updated_at = clock_timestamp()",
+        Params{set_, state.capture, state.system, std::to_string(state.timeline), std::to_string(state.epoch), std::to_string(state.confirmed)}, deadline);
+}
+
+void SyncState::confirm(std::uint64_t position, const std::map<TableRef, std::vector<ColumnInfo>>& shapes, Deadline deadline) {
+    auto told = nlohmann::json::array();
+    for (const auto& [table, columns] : shapes) told.push_back({{"t", ref_json(table)}, {"c", columns_json(columns)}});
+    sql_.query(
+        "WITH s AS (UPDATE ysdb.sync_sets SET confirmed = greatest(confirmed, $2::bigint), updated_at = clock_timestamp() WHERE set_name = $1)"
+        " INSERT INTO ysdb.sync_shapes (set_name, table_name, columns) SELECT $1, e ->> 't', e ->> 'c' FROM json_array_elements($3::json) e"
+        " ON CONFLICT (set_name, table_name) DO UPDATE SET columns = excluded.columns",
+        Params{set_, std::to_string(position), told.dump()}, deadline);
+}
+
+std::map<TableRef, std::vector<ColumnInfo>> SyncState::shapes(Deadline deadline) {
+    const SqlResult result = sql_.query("SELECT table_name, columns FROM ysdb.sync_shapes WHERE set_name = $1", Params{set_}, deadline);
+    std::map<TableRef, std::vector<ColumnInfo>> shapes;
+    for (std::size_t i = 0; i < result.rows(); ++i) shapes[ref_of(result.row(i).text(0))] = columns_of(result.row(i).text(1));
+    return shapes;
+}
+
+void SyncState::set_shape(const TableInfo& table, Deadline deadline) { confirm(0, {{table.ref, table.columns}}, deadline); }
+
+std::vector<TableState> SyncState::tables(Deadline deadline) {
+    if (!prepared(deadline)) return {};
+    const SqlResult result =
+        sql_.query("SELECT table_name, sink, state, position, rows, rejected, reason, reshaped FROM ysdb.sync_tables WHERE set_name = $1 ORDER BY 1, 2", Params{set_}, deadline);
+    std::vector<TableState> tables;
+    for (std::size_t i = 0; i < result.rows(); ++i) {
+        const SqlRow row = result.row(i);
+        tables.push_back({row.text(0), row.text(1), row.text(2), static_cast<std::uint64_t>(row.integer(3)), static_cast<std::uint64_t>(row.integer(4)),
+                          static_cast<std::uint64_t>(row.integer(5)), row.text(6), version_of(row.text(7))});
+    }
+    return tables;
+}
+
+void SyncState::set_table(const TableState& table, Deadline deadline) {
+    sql_.query(
+        "INSERT INTO ysdb.sync_tables (set_name, table_name, sink, state, position, rows, rejected, reason) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
+        " ON CONFLICT (set_name, table_name, sink) DO UPDATE SET state = excluded.state, position = excluded.position, rows = excluded.rows, rejected = excluded.rejected,"
+        " reason = excluded.reason, changed_at = clock_timestamp()",
+        Params{set_, table.table, table.sink, table.state, std::to_string(table.position), std::to_string(table.rows), std::to_string(table.rejected), table.reason}, deadline);
+}
+
+void SyncState::set_reshaped(const std::string& table, const std::string& sink, const Version& version, Deadline deadline) {
+    sql_.query("UPDATE ysdb.sync_tables SET reshaped = $4 WHERE set_name = $1 AND table_name = $2 AND sink = $3", Params{set_, table, sink, version_text(version)}, deadline);
+}
+
+void SyncState::forget_copies(const std::optional<std::string>& table, Deadline deadline) {
+    sql_.query("UPDATE ysdb.sync_tables SET state = 'new', reason = '', reshaped = '', changed_at = clock_timestamp() WHERE set_name = $1 AND ($2::text IS NULL OR table_name = $2)",
+               Params{set_, table}, deadline);
+}
+
+void SyncState::drop_table(const std::string& table, const std::string& sink, Deadline deadline) {
+    sql_.query("DELETE FROM ysdb.sync_tables WHERE set_name = $1 AND table_name = $2 AND sink = $3", Params{set_, table, sink}, deadline);
+}
+
+std::vector<SinkState> SyncState::sinks(Deadline deadline) {
+    if (!prepared(deadline)) return {};
+    const SqlResult result = sql_.query(
+        "SELECT sink, position, changes, lag_ms, state, error, extract(epoch FROM clock_timestamp() - updated_at) FROM ysdb.sync_sinks WHERE set_name = $1 ORDER BY 1", Params{set_}, deadline);
+    std::vector<SinkState> sinks;
+    for (std::size_t i = 0; i < result.rows(); ++i) {
+        const SqlRow row = result.row(i);
+        sinks.push_back({row.text(0), static_cast<std::uint64_t>(row.integer(1)), static_cast<std::uint64_t>(row.integer(2)), row.integer(3), row.text(4), row.text(5), row.real(6)});
+    }
+    return sinks;
+}
+
+void SyncState::set_sink(const SinkState& sink, Deadline deadline) {
+    sql_.query(
+        "INSERT INTO ysdb.sync_sinks (set_name, sink, position, changes, lag_ms, state, error) VALUES ($1, $2, $3, $4, $5, $6, $7)"
+        " ON CONFLICT (set_name, sink) DO UPDATE SET position = excluded.position, changes = excluded.changes, lag_ms = excluded.lag_ms, state = excluded.state,"
+        " error = excluded.error, updated_at = clock_timestamp()",
+        Params{set_, sink.sink, std::to_string(sink.position), std::to_string(sink.changes), std::to_string(sink.lag_ms), sink.state, sink.error}, deadline);
+}
+
+void SyncState::add_dead_letter(const DeadLetter& letter, Deadline deadline) {
+    sql_.query(
+        "INSERT INTO ysdb.dead_letters (set_name, sink, table_name, row_key, column_name, reason, version, tries) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
+        " ON CONFLICT (set_name, sink, table_name, row_key, version) DO UPDATE SET reason = excluded.reason, tries = ysdb.dead_letters.tries + 1, at = clock_timestamp()",
+        Params{set_, letter.sink, letter.table, letter.key, letter.column, letter.reason, letter.version, std::to_string(letter.tries)}, deadline);
+}
+
+std::vector<DeadLetter> SyncState::dead_letters(std::size_t limit, Deadline deadline) {
+    if (!prepared(deadline)) return {};
+    const SqlResult result = sql_.query(
+        "SELECT sink, table_name, row_key, column_name, reason, version, tries, to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') FROM ysdb.dead_letters"
+        " WHERE set_name = $1 ORDER BY id LIMIT $2::bigint",
+        Params{set_, std::to_string(limit)}, deadline);
+    std::vector<DeadLetter> letters;
+    for (std::size_t i = 0; i < result.rows(); ++i) {
+        const SqlRow row = result.row(i);
+        letters.push_back({row.text(0), row.text(1), row.text(2), row.text(3), row.text(4), row.text(5), static_cast<int>(row.integer(6)), row.text(7)});
+    }
+    return letters;
+}
+
+std::map<std::pair<std::string, std::string>, std::uint64_t> SyncState::dead_letter_counts(Deadline deadline) {
+    if (!prepared(deadline)) return {};
+    const SqlResult result = sql_.query("SELECT sink, table_name, count(*) FROM ysdb.dead_letters WHERE set_name = $1 GROUP BY 1, 2", Params{set_}, deadline);
+    std::map<std::pair<std::string, std::string>, std::uint64_t> counts;
+    for (std::size_t i = 0; i < result.rows(); ++i) counts[{result.row(i).text(0), result.row(i).text(1)}] = static_cast<std::uint64_t>(result.row(i).integer(2));
+    return counts;
+}
+
+void SyncState::remove(Deadline deadline) {
+    if (!prepared(deadline)) return;
+    for (const std::string table : {"sync_sets", "sync_tables", "sync_shapes", "sync_sinks", "dead_letters"}) {
+        sql_.query("DELETE FROM ysdb." + table + " WHERE set_name = $1", Params{set_}, deadline);
+    }
+}
+
+}  // namespace ysdb::sync

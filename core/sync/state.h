@@ -1,0 +1,88 @@
+// What a sync set remembers of itself, in the source, where its changes are.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/store/changes.h"
+#include "core/store/store.h"
+
+namespace ysdb::sync {
+
+struct SetState {
+    std::string capture;
+    std::string system;
+    std::uint32_t timeline = 0;
+    std::uint32_t epoch = 0;
+    std::uint64_t confirmed = 0;
+};
+
+// "new": to be copied; "copying"; "following"; "halted": cannot be followed until it is copied anew.
+struct TableState {
+    std::string table, sink, state;
+    std::uint64_t position = 0, rows = 0, rejected = 0;
+    std::string reason;
+    Version reshaped;                // everything before it is in the sink, whose table has later columns
+};
+
+struct SinkState {
+    std::string sink;
+    std::uint64_t position = 0;
+    std::uint64_t changes = 0;       // since the run began
+    std::int64_t lag_ms = 0;         // of the last commit that is durable there, when it became so
+    std::string state;               // "working", "retrying"
+    std::string error;
+    double age_s = 0;                // read only: since this was written
+};
+
+struct DeadLetter {
+    std::string sink, table, key, column, reason, version;
+    int tries = 1;
+    std::string at;                  // read only
+};
+
+// "1:42:7", and back.
+std::string version_text(const Version& version);
+
+// Thread-safe, as the store's pool is.
+class SyncState {
+public:
+    // Throws Error(refused) when the source has no SQL of PostgreSQL's.
+    SyncState(Store& source, std::string set);
+    // Whether its tables are there; without them everything below reads as empty.
+    bool prepared(Deadline deadline);
+    void prepare(Deadline deadline);
+
+    std::optional<SetState> set(Deadline deadline);
+    void save(const SetState& state, Deadline deadline);
+    // Everything below is durable everywhere; `shapes`: the columns of tables as told up to there.
+    void confirm(std::uint64_t position, const std::map<TableRef, std::vector<ColumnInfo>>& shapes, Deadline deadline);
+    std::map<TableRef, std::vector<ColumnInfo>> shapes(Deadline deadline);
+    void set_shape(const TableInfo& table, Deadline deadline);
+
+    std::vector<TableState> tables(Deadline deadline);
+    void set_table(const TableState& table, Deadline deadline);   // all but reshaped
+    void set_reshaped(const std::string& table, const std::string& sink, const Version& version, Deadline deadline);
+    // All tables of all sinks are to be copied again; with `table`, that one.
+    void forget_copies(const std::optional<std::string>& table, Deadline deadline);
+    void drop_table(const std::string& table, const std::string& sink, Deadline deadline);
+
+    std::vector<SinkState> sinks(Deadline deadline);
+    void set_sink(const SinkState& sink, Deadline deadline);
+
+    void add_dead_letter(const DeadLetter& letter, Deadline deadline);
+    std::vector<DeadLetter> dead_letters(std::size_t limit, Deadline deadline);
+    std::map<std::pair<std::string, std::string>, std::uint64_t> dead_letter_counts(Deadline deadline);  // by sink and table
+
+    // Removes every row of the set.
+    void remove(Deadline deadline);
+
+private:
+    SqlStore& sql_;
+    std::string set_;
+};
+
+}  // namespace ysdb::sync

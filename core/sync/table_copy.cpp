@@ -1,0 +1,98 @@
+#include "core/sync/table_copy.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "core/base/fault.h"
+#include "core/base/retry.h"
+
+namespace ysdb::sync {
+
+namespace {
+
+constexpr RetryPolicy insert_retries{5, Millis(200), Millis(5'000)};
+
+class Copier {
+public:
+    Copier(Context& context, const TableCopy& copy, CopyCount& count, std::stop_token stop) : context_(context), copy_(copy), count_(count), stop_(std::move(stop)) {}
+
+    void run() {
+        {
+            std::vector<std::jthread> workers;
+            const auto workers_wanted = std::min<std::size_t>(static_cast<std::size_t>(copy_.workers), copy_.ranges.size());
+            const std::stop_callback on_stop(stop_, [this] { halt_.request_stop(); });
+            for (std::size_t i = 0; i < workers_wanted; ++i) workers.emplace_back([this] { work(); });
+        }
+        if (error_) std::rethrow_exception(error_);
+        if (stop_.stop_requested()) throw Error(Code::interrupted, "interrupted while copying " + copy_.table.ref.text());
+    }
+
+private:
+    void work() {
+        try {
+            for (std::size_t next = next_++; next < copy_.ranges.size() && !halt_.stop_requested(); next = next_++) copy_range(next);
+        } catch (...) {
+            const std::lock_guard lock(mutex_);
+            if (!error_) error_ = std::current_exception();
+            halt_.request_stop();
+        }
+    }
+
+    void reject(const RejectedRow& row) {
+        ++count_.rejected;
+        copy_.rejected(row);
+    }
+
+    void copy_range(std::size_t index) {
+        fault::point("snapshot.range.before");
+        int batch_number = 0;
+        ChangeBatch change;
+        change.versions = {copy_.version};
+        copy_.source.rows()->read(copy_.table, copy_.ranges[index], copy_.snapshot, copy_.batch_bytes, context_.timeout, halt_.get_token(),
+                                  [&](Batch& batch) {
+                                      std::swap(change.rows, batch);
+                                      send(change, fmt::format("{}/{}/{}/{}", copy_.run, copy_.table.ref.text(), index, batch_number++));
+                                      std::swap(change.rows, batch);  // the buffers go back to be filled again
+                                  },
+                                  [this](const RejectedRow& row) { reject(row); });
+        fault::point("snapshot.range.after");
+    }
+
+    // The same rows under the same token until the sink has them: a try that arrived unseen is told from a new one by the sink.
+    void send(const ChangeBatch& change, const std::string& token) {
+        std::vector<RejectedRow> left_out;
+        fault::point("snapshot.batch.before");
+        retry(insert_retries, Deadline::after(context_.timeout * 3), halt_.get_token(),
+              [&] {
+                  left_out.clear();
+                  copy_.writer.apply(change, token, context_.deadline(), [&](RejectedRow row) { left_out.push_back(std::move(row)); });
+              },
+              [&](int attempt, const Error& error, Millis) {
+                  context_.log.warn("insert.retry", {{"table", copy_.table.ref.text()}, {"attempt", attempt}, {"error", error.message()}});
+              });
+        fault::point("snapshot.batch.after");
+        for (const RejectedRow& row : left_out) reject(row);
+        count_.rows += change.rows.rows() - left_out.size();
+        count_.bytes += change.rows.byte_size();
+        copy_.progress.add(change.rows.rows());
+    }
+
+    Context& context_;
+    const TableCopy& copy_;
+    CopyCount& count_;
+    std::stop_token stop_;
+    std::stop_source halt_;
+    std::atomic<std::size_t> next_{0};
+    std::mutex mutex_;
+    std::exception_ptr error_;
+};
+
+}  // namespace
+
+void copy_rows(Context& context, const TableCopy& copy, CopyCount& count, std::stop_token stop) { Copier(context, copy, count, std::move(stop)).run(); }
+
+}  // namespace ysdb::sync

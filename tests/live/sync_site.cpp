@@ -1,0 +1,56 @@
+#include "tests/live/sync_site.h"
+
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace ysdb::test {
+
+Running::Running(const SyncSite& site, std::vector<std::string> arguments, std::map<std::string, std::string> environment) : base_(site.directory() + "/run_" + unique_name()) {
+    arguments.insert(arguments.begin(), YSDB_BINARY);
+    std::vector<char*> argv;
+    for (std::string& argument : arguments) argv.push_back(argument.data());
+    argv.push_back(nullptr);
+    const std::string out = base_ + ".out", err = base_ + ".err", directory = site.directory();
+    std::vector<std::string> values;
+    for (char** each = environ; *each != nullptr; ++each) values.emplace_back(*each);
+    for (const auto& [name, value] : environment) values.push_back(name + "=" + value);
+    std::vector<char*> envp;
+    for (std::string& value : values) envp.push_back(value.data());
+    envp.push_back(nullptr);
+    pid_ = fork();
+    if (pid_ == 0) {
+        const int out_fd = open(out.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644), err_fd = open(err.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
+        dup2(out_fd, 1);
+        dup2(err_fd, 2);
+        if (chdir(directory.c_str()) != 0) _exit(127);
+        execve(argv[0], argv.data(), envp.data());
+        _exit(127);
+    }
+}
+
+Running::~Running() {
+    if (code_ >= 0) return;
+    kill(pid_, SIGCONT);
+    kill(pid_, SIGKILL);
+    waitpid(pid_, nullptr, 0);
+}
+
+void Running::signal(int number) const { kill(pid_, number); }
+
+bool Running::ended() {
+    if (code_ >= 0) return true;
+    int status = 0;
+    if (waitpid(pid_, &status, WNOHANG) != pid_) return false;
+    code_ = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    return true;
+}
+
+int Running::wait(Millis limit) {
+    REQUIRE_MESSAGE(wait_until([this] { return ended(); }, limit), "ysdb did not end: " << log());
+    return code_;
+}
+
+std::string Running::log() const { return read_file(base_ + ".err"); }
+
+}  // namespace ysdb::test

@@ -1,0 +1,115 @@
+// A source database, a ClickHouse database and a directory with the ysdb.toml that joins them by a sync set of the test's own.
+#pragma once
+
+#include <doctest/doctest.h>
+#include <signal.h>
+
+#include <chrono>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "core/base/file.h"
+#include "tests/live/support.h"
+
+namespace ysdb::test {
+
+class SyncSite {
+public:
+    // `tables`: as in the configuration; `more`: further lines of it.
+    explicit SyncSite(std::string tables = "\"public.t\"", std::string more = {}) : directory_("/tmp/ysdb_" + unique_name()), tables_(std::move(tables)), more_(std::move(more)) {
+        std::filesystem::create_directories(directory_);
+        write_config();
+    }
+    ~SyncSite() {
+        // A slot would keep the database from being dropped.
+        ysdb({"sync", "remove", "--yes"});
+        std::filesystem::remove_all(directory_);
+    }
+    SyncSite(const SyncSite&) = delete;
+    SyncSite& operator=(const SyncSite&) = delete;
+
+    static Deadline soon() { return Deadline::after(Millis(60'000)); }
+    void set_tables(const std::string& tables) {
+        tables_ = tables;
+        write_config();
+    }
+    void write_config() const {
+        write_file_atomically(directory_ + "/ysdb.toml", "[stores.main]\nurl = \"" + source_.config().url + "\"\n[stores.analytics]\nurl = \"" + target_.config().url + "\"\n[[sync]]\nname = \"" +
+                                                             set_ + "\"\ntables = [" + tables_ + "]\n[[sync.to]]\nstore = \"analytics\"\n" + more_);
+    }
+    void source(const std::string& sql) { open_store(source_.config())->sql()->open_session("test", soon())->query(sql, soon()); }
+    std::unique_ptr<SqlSession> source_session() { return open_store(source_.config())->sql()->open_session("test", soon()); }
+    SqlResult ask_source(const std::string& sql) { return open_store(source_.config())->sql()->query(sql, soon()); }
+    SqlResult target(const std::string& sql) { return open_store(target_.config())->sql()->query(sql, soon()); }
+    std::int64_t target_count(const std::string& what) { return target("SELECT count() FROM " + what).row(0).integer(0); }
+    CommandResult ysdb(std::vector<std::string> arguments, std::map<std::string, std::string> environment = {}) const { return run_ysdb(std::move(arguments), std::move(environment), directory_); }
+    nlohmann::json json(std::vector<std::string> arguments, int exit_code = 0) const {
+        arguments.insert(arguments.end(), {"--output", "json"});
+        const CommandResult result = ysdb(arguments);
+        CAPTURE(result.out);
+        CAPTURE(result.err);
+        REQUIRE(result.exit_code == exit_code);
+        return nlohmann::json::parse(result.out);
+    }
+    // `ysdb sync run --until-caught-up`; its report.
+    nlohmann::json catch_up(int exit_code = 0) const { return json({"sync", "run", "--until-caught-up"}, exit_code); }
+    // Whether `validate` finds no difference.
+    bool equal() const {
+        const CommandResult result = ysdb({"validate"});
+        INFO(result.out << result.err);
+        CHECK(result.exit_code == 0);
+        return result.exit_code == 0;
+    }
+    // State of a table in a sink, as `sync status` tells it.
+    std::string state(const std::string& table, const std::string& sink = "analytics") const {
+        const CommandResult result = ysdb({"sync", "status", "--output", "json"});
+        const auto report = nlohmann::json::parse(result.out);
+        for (const auto& row : report["tables"]) {
+            if (row["table"] == table && row["sink"] == sink) return row["state"];
+        }
+        return "";
+    }
+    const std::string& set() const { return set_; }
+    const std::string& directory() const { return directory_; }
+    std::string slot() const { return "ysdb_" + set_; }
+
+private:
+    TestDatabase source_;
+    TestClickHouse target_;
+    std::string set_ = unique_name();
+    std::string directory_;
+    std::string tables_, more_;
+};
+
+// A `ysdb` that runs beside the test until it is told to end.
+class Running {
+public:
+    Running(const SyncSite& site, std::vector<std::string> arguments, std::map<std::string, std::string> environment = {});
+    ~Running();
+    Running(const Running&) = delete;
+    Running& operator=(const Running&) = delete;
+    void signal(int number) const;
+    // Its exit code (128 + signal when killed), once it ended.
+    int wait(Millis limit = Millis(60'000));
+    bool ended();
+    std::string log() const;      // stderr so far
+
+private:
+    std::string base_;
+    int pid_ = 0;
+    int code_ = -1;
+};
+
+// Waits until it holds; false when it did not within `limit`.
+template <class Condition>
+bool wait_until(const Condition& condition, Millis limit = Millis(30'000)) {
+    const auto end = SteadyClock::now() + limit;
+    while (!condition()) {
+        if (SteadyClock::now() > end) return false;
+        std::this_thread::sleep_for(Millis(20));  // between two looks
+    }
+    return true;
+}
+
+}  // namespace ysdb::test
