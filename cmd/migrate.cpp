@@ -58,14 +58,21 @@ CommandSpec plan_verb() {
         "Reads files, history and catalogs and changes nothing: the same as ysdb migrate up --dry-run.\n\n"
         "--rehearse runs it all on a scratch server and says what was seen there: the locks that each statement really took and for how long they were held, the tables "
         "that it really rewrote or read as a whole, rows, time. The scratch server gets its schema by the migrations that are applied, and has no other rows than theirs: "
-        "locks, rewrites and reads are what they will be on the live server, times are not. It is a lab in a temporary directory, or a database of its own on --scratch; never the live server.";
+        "locks, rewrites and reads are what they will be on the live server, times are not. It is a lab in a temporary directory, or a database of its own on --scratch; never the live server.\n\n"
+        "--back also takes it back there, and ends with exit code 1 when the schema is not what it was. --copy runs it on a database that was restored from a backup of the live one: with the same "
+        "history and all rows. What is pending is applied there for good; the live server is refused.";
     verb.flags = choice_flags();
     verb.flags.push_back({"--rehearse", "", "run it on a scratch server and say what it really did there"});
     verb.flags.push_back(migrate_scratch_flag());
-    verb.examples = {{"ysdb migrate plan", "every pending statement with the locks it takes"}, {"ysdb migrate plan --rehearse", "the same, as it was seen on a scratch server"}};
+    verb.flags.push_back({"--back", "", "with --rehearse: then take it back there, and say whether the schema is what it was"});
+    verb.flags.push_back({"--copy", "STORE", "with --rehearse: run it on this restored copy of the live database instead, for good: with its rows, so that times count", "", {}, true});
+    verb.examples = {{"ysdb migrate plan", "every pending statement with the locks it takes"}, {"ysdb migrate plan --rehearse --back", "the same, as it was seen on a scratch server, there and back"},
+                     {"ysdb migrate plan --rehearse --copy restored", "how long it takes, on a restored backup"}};
     verb.run = [](const Invocation& line, Context& context, Operator&) {
-        if (line.has("--rehearse")) return migrate::rehearse(context, up_options(line), migrate_scratch_options(line));
-        if (line.has("--scratch")) throw Error(Code::usage, "--scratch is for --rehearse");
+        if (line.has("--rehearse")) return migrate::rehearse(context, up_options(line), {migrate_scratch_options(line), line.all("--copy"), line.has("--back")});
+        for (const char* flag : {"--scratch", "--back", "--copy"}) {
+            if (line.has(flag)) throw Error(Code::usage, std::string(flag) + " is for --rehearse");
+        }
         return migrate::plan_report(context, up_options(line));
     };
     return verb;

@@ -81,7 +81,7 @@ Report down(Context& context, const DownOptions& options, const Confirm& confirm
     close_recorded(work);
     Report report;
     Table& table = add_migration_table(report);
-    Runner runner(work, lock, {options.lock_timeout, options.lock_wait, nullptr, "ysdb migrate down"});
+    Runner runner(work, lock, {options.lock_timeout, options.lock_wait, options.observer, "ysdb migrate down"});
     runner.apply(make_plan(selected, Direction::down, work.home, context.config.migrate.variables, record_of_down(work, false)), selected, Direction::down, table);
     report.add_figure("taken_back", static_cast<std::int64_t>(table.rows.size()), Unit::count);
     report.add_figure("seconds", std::chrono::duration<double>(SteadyClock::now() - start).count(), Unit::seconds);
@@ -117,7 +117,7 @@ Report redo(Context& context, const DownOptions& options, const Confirm& confirm
     Report report;
     Table& table = add_migration_table(report);
     Table gone;
-    Runner runner(work, lock, {options.lock_timeout, options.lock_wait, nullptr, "ysdb migrate redo"});
+    Runner runner(work, lock, {options.lock_timeout, options.lock_wait, options.observer, "ysdb migrate redo"});
     const std::vector<std::string> versions = [&] {
         std::vector<std::string> list;
         for (const Standing* standing : selected.again) list.push_back(standing->version());

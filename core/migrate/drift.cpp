@@ -51,15 +51,6 @@ std::function<bool(const schema::Object&)> ignored(Context& context, const std::
     return [partitions, theirs](const schema::Object& object) { return partitions.contains(object.table) || (theirs && of_another_tool(object)); };
 }
 
-constexpr std::string_view words(schema::Difference::Side side) {
-    switch (side) {
-        case schema::Difference::Side::both: return "differs";
-        case schema::Difference::Side::live: return "unexpected";
-        case schema::Difference::Side::expected: return "missing";
-    }
-    return "";
-}
-
 }  // namespace
 
 Report drift(Context& context, const DriftOptions& options) {
@@ -67,7 +58,7 @@ Report drift(Context& context, const DriftOptions& options) {
     work.read();
     const Replay applied = applied_files(work);
     Scratch scratch(context, options.scratch);
-    const Config config = scratch_config(work, applied.stores, scratch);
+    const Config config = scratch_config(work, applied.stores, [&](Store& live) { return scratch.stand_in(live); });
     Stores stores(config);
     Context there{config, stores, context.log, context.progress, context.stop, context.timeout, context.run_id, false};
     if (!applied.versions.empty()) {
@@ -92,7 +83,7 @@ Report drift(Context& context, const DriftOptions& options) {
         for (const std::string& name : live.left_out) report.warnings.push_back("store '" + store + "': not compared: " + name);
         for (const schema::Difference& difference : compare(live, expected, ignored(context, store, live, store == work.home && theirs))) {
             ++count;
-            const std::string side(words(difference.side));
+            const std::string side(side_name(difference.side));
             text += fmt::format("{}{}: {} {}: {}\n--- expected, by the migrations\n+++ live\n{}", text.empty() ? "" : "\n", store, difference.kind, difference.name, side, difference.diff);
             rows.push_back({store, difference.kind, difference.name, side, difference.diff});
         }

@@ -51,9 +51,15 @@ struct DriftOptions {
 // Applies the migrations that are recorded as applied to a scratch server, never the live one (law 19), and compares what came of it with the
 // live schemas. Code::differences when they differ.
 Report drift(Context& context, const DriftOptions& options);
-// Runs what `up` would run, on a scratch server that has the schema of what is applied, and says what each statement did there: time, locks that were really
-// taken and how long they were held, tables that were really rewritten or read, rows. Throws what `up` would throw for a statement that fails.
-Report rehearse(Context& context, const UpOptions& options, const ScratchOptions& scratch);
+struct RehearseOptions {
+    ScratchOptions scratch;
+    std::vector<std::string> copies;         // databases with the live one's history and rows, to run it on instead: names of stores, or URLs
+    bool back = false;                       // then take it back, and compare the schema with what it was
+};
+// Runs what `up` would run, on a scratch server that has the schema of what is applied, or on a copy, and says what each statement did there: time, locks that were
+// really taken and how long they were held, tables that were really rewritten or read, rows. Throws what `up` would throw for a statement that fails.
+// Code::differences when the way back does not lead to where it began.
+Report rehearse(Context& context, const UpOptions& options, const RehearseOptions& rehearsal);
 
 struct AdoptOptions {
     bool convert = false;                    // also write the files in our layout; the originals are kept below adopted/

@@ -36,6 +36,7 @@ struct UpOptions {
 std::vector<const Standing*> select_pending(const std::vector<Standing>& standings, const UpOptions& options);
 
 struct DownOptions {
+    plan::Observer* observer = nullptr;
     std::int64_t count = 1;              // at most so many migrations
     std::optional<std::string> to;       // every version above this one; "0": all
     Millis lock_wait{60'000};

@@ -3,9 +3,11 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <thread>
 
@@ -17,6 +19,7 @@
 #include "core/migrate/replay.h"
 #include "core/migrate/run.h"
 #include "core/plan/executor.h"
+#include "core/schema/model.h"
 
 namespace ysdb::migrate {
 
@@ -214,8 +217,8 @@ std::string text_of(const std::vector<std::pair<std::string, Lock>>& locks) {
 
 Value or_nothing(std::string text) { return text.empty() ? Value() : Value(std::move(text)); }
 
-void tell(Report& report, const plan::Plan& plan, const Eye& eye) {
-    Table& steps = report.add_table("steps", "", {{"unit"}, {"step", Unit::count}, {"store"}, {"what"}, {"seconds", Unit::seconds}, {"locks"}, {"held_seconds", Unit::seconds, "held"}, {"rewritten"}, {"read_whole", Unit::none, "read as a whole"}, {"rows", Unit::count}, {"mutations", Unit::count}, {"place"}});
+void tell(Report& report, const plan::Plan& plan, const Eye& eye, bool copy) {
+    Table& steps = report.add_table("steps", "", {{"unit"}, {"direction"}, {"step", Unit::count}, {"store"}, {"what"}, {"seconds", Unit::seconds}, {"locks"}, {"held_seconds", Unit::seconds, "held"}, {"rewritten"}, {"read_whole", Unit::none, "read as a whole"}, {"rows", Unit::count}, {"mutations", Unit::count}, {"place"}});
     double seconds = 0, worst = 0;
     for (const plan::Unit& unit : plan.units) {
         for (const plan::Step& step : unit.steps) {
@@ -225,7 +228,7 @@ void tell(Report& report, const plan::Plan& plan, const Eye& eye) {
             for (const auto& [table, lock] : seen->locks) {
                 if (lock == Lock::access_exclusive) worst = std::max(worst, seen->held);
             }
-            steps.rows.push_back({unit.what, std::int64_t{step.number}, unit.store, step.what, seen->seconds, or_nothing(text_of(seen->locks)), seen->locks.empty() ? Value() : Value(seen->held), or_nothing(join(seen->rewritten, ", ")),
+            steps.rows.push_back({unit.what, std::string(unit.key.ends_with("/down") ? "down" : "up"), std::int64_t{step.number}, unit.store, step.what, seen->seconds, or_nothing(text_of(seen->locks)), seen->locks.empty() ? Value() : Value(seen->held), or_nothing(join(seen->rewritten, ", ")),
                                   or_nothing(join(seen->read, ", ")), seen->rows ? Value(static_cast<std::int64_t>(*seen->rows)) : Value(), seen->mutations == 0 ? Value() : Value(seen->mutations), step.place});
         }
     }
@@ -233,21 +236,127 @@ void tell(Report& report, const plan::Plan& plan, const Eye& eye) {
     report.add_figure("seconds", seconds, Unit::seconds);
     report.add_figure("longest_access_exclusive", worst, Unit::seconds, "longest ACCESS EXCLUSIVE");
     // For people and programs alike: what these times are of.
-    report.add_figure("data", "the scratch server's: no rows but those that migrations bring. Locks, rewrites and reads are those of a live server, times are not");
+    report.add_figure("data", copy ? "the copy's: times are those of its machine, with nobody else at work there"
+                                   : "the scratch server's: no rows but those that migrations bring. Locks, rewrites and reads are those of a live server, times are not");
+}
+
+// The rows that a migration's own steps are recorded with do not matter here.
+plan::Plan plan_of(const std::vector<Standing>& standings, Direction direction, Workspace& work) {
+    std::vector<const Standing*> all;
+    for (const Standing& standing : standings) all.push_back(&standing);
+    return make_plan(all, direction, work.home, work.context.config.migrate.variables, [](const Standing&, bool) { return std::vector<plan::SqlText>{}; });
+}
+
+// From the beginning, whatever an unfinished run did on the live server.
+std::vector<Standing> whole(const std::vector<const Standing*>& selected) {
+    std::vector<Standing> standings;
+    for (const Standing* standing : selected) {
+        standings.push_back(*standing);
+        standings.back().journal.clear();
+        standings.back().back.clear();
+    }
+    return standings;
+}
+
+// The last ones that can be taken back, last first.
+std::vector<const Standing*> with_way_back(const std::vector<const Standing*>& selected, Report& report) {
+    std::vector<const Standing*> back;
+    for (auto standing = selected.rbegin(); standing != selected.rend(); ++standing) {
+        if ((*standing)->repeatable()) continue;
+        if ((*standing)->file->down.empty()) {
+            report.warnings.push_back("way back: " + (*standing)->title() + " has no migrate:down; it and what is before it were not taken back");
+            break;
+        }
+        back.push_back(*standing);
+    }
+    return back;
+}
+
+using Schemas = std::map<std::string, schema::Schema>;
+
+Schemas read_schemas(Context& there, const std::set<std::string>& stores) {
+    Schemas schemas;
+    for (const std::string& store : stores) schemas.emplace(store, schema::read(there.stores.get(store), {}, there.deadline()));
+    return schemas;
+}
+
+void tell_differences(Report& report, const Schemas& before, const Schemas& after) {
+    std::vector<std::vector<Value>> rows;
+    for (const auto& [store, expected] : before) {
+        for (const schema::Difference& difference : compare(after.at(store), expected, [](const schema::Object&) { return false; })) {
+            rows.push_back({store, difference.kind, difference.name, std::string(side_name(difference.side)), difference.diff});
+        }
+    }
+    report.add_figure("way_back", std::string(rows.empty() ? "the schema is what it was" : "the schema is not what it was"), Unit::none, "way back");
+    if (rows.empty()) return;
+    report.add_table("way_back_differences", "what the way back left, from what it was to what it is", {{"store"}, {"kind"}, {"name"}, {"state"}, {"diff"}}).rows = std::move(rows);
+    report.code = Code::differences;
+}
+
+// The live configuration with a copy for each store that has one; the others lead nowhere.
+Config copies_config(Workspace& work, const std::vector<std::string>& copies, std::set<std::string>& stores) {
+    Context& context = work.context;
+    std::map<Dialect, StoreConfig> by_dialect;
+    for (const std::string& place : copies) {
+        StoreConfig config = named_place(context, place, "--copy");
+        by_dialect[open_store(config)->sql()->dialect()] = std::move(config);
+    }
+    Config config = scratch_config(work, {}, [](Store&) -> StoreConfig { throw Error(Code::internal, "no store has a stand-in here"); });
+    for (auto& [name, store] : config.stores) {
+        Store& live = context.stores.get(name);
+        const auto copy = live.sql() == nullptr ? by_dialect.end() : by_dialect.find(live.sql()->dialect());
+        if (copy == by_dialect.end()) continue;
+        const auto opened = open_store(copy->second);
+        if (server_identity(*opened->sql(), context.deadline()) == server_identity(*live.sql(), context.deadline())) {
+            throw Error(Code::refused, fmt::format("--copy {} is the server of store '{}'", opened->redacted_url(), name), "what is pending would be applied there for good: restore a backup on another server");
+        }
+        store = copy->second;
+        store.name = name;
+        stores.insert(name);
+    }
+    if (!stores.contains(work.home)) throw Error(Code::refused, "no copy of store '" + work.home + "', which keeps the history", "name one: --copy STORE");
+    return config;
+}
+
+void refuse_other_history(const Workspace& live, const Workspace& copy) {
+    std::map<std::string, std::string> here, there;
+    for (const HistoryRow& row : live.history) here.emplace(row.version, row.checksum);
+    for (const HistoryRow& row : copy.history) there.emplace(row.version, row.checksum);
+    for (const auto* side : {&here, &there}) {
+        const auto& other = side == &here ? there : here;
+        for (const auto& [version, checksum] : *side) {
+            const auto found = other.find(version);
+            if (found != other.end() && found->second == checksum) continue;
+            const std::string what = found != other.end() ? "version " + version + " is not the same" : "version " + version + " is applied " + (side == &here ? "on the live server and not on the copy" : "on the copy and not on the live server");
+            throw Error(Code::refused, "--copy: " + what, "restore it from a backup of now");
+        }
+    }
+}
+
+// Why nothing of it is rehearsed, or empty.
+std::string left_out(const Standing& standing, Context& context, const std::set<std::string>* copied) {
+    if (!comparable(context, standing.file->store)) return "store '" + standing.file->store + "' is neither PostgreSQL nor ClickHouse";
+    if (copied != nullptr && !copied->contains(standing.file->store)) return "there is no copy of store '" + standing.file->store + "'";
+    return {};
 }
 
 }  // namespace
 
-Report rehearse(Context& context, const UpOptions& options, const ScratchOptions& scratch_options) {
+Report rehearse(Context& context, const UpOptions& options, const RehearseOptions& rehearsal) {
+    const bool copy = !rehearsal.copies.empty();
+    if (copy && (rehearsal.back || !rehearsal.scratch.places.empty())) throw Error(Code::usage, "--copy excludes --scratch and --back", "what is pending is applied to a copy for good");
     Workspace work(context, options.environment);
     work.read();
-    Replay applied = applied_files(work);
     Report report;
+    std::set<std::string> copied;
+    std::optional<Config> config;
+    if (copy) config = copies_config(work, rehearsal.copies, copied);
+    Replay applied = copy ? Replay{} : applied_files(work);
     std::set<std::string> pending, stores = applied.stores;
     std::vector<const Standing*> selected;
     for (const Standing* standing : select_pending(work.standings, options)) {
-        if (!comparable(context, standing->file->store)) {
-            report.warnings.push_back(standing->title() + " is not rehearsed: store '" + standing->file->store + "' is neither PostgreSQL nor ClickHouse");
+        if (const std::string why = left_out(*standing, context, copy ? &copied : nullptr); !why.empty()) {
+            report.warnings.push_back(standing->title() + " is not rehearsed: " + why);
             continue;
         }
         selected.push_back(standing);
@@ -260,31 +369,50 @@ Report rehearse(Context& context, const UpOptions& options, const ScratchOptions
         return report;
     }
     work.refuse_own_schema(selected);
-    Scratch scratch(context, scratch_options);
-    const Config config = scratch_config(work, stores, scratch);
-    Stores there_stores(config);
-    Context there{config, there_stores, context.log, context.progress, context.stop, context.timeout, context.run_id, false};
+    Scratch scratch(context, rehearsal.scratch);
+    if (!config) config = scratch_config(work, stores, [&](Store& live) { return scratch.stand_in(live); });
+    Stores there_stores(*config);
+    const auto there = [&](const std::string& run) { return Context{*config, there_stores, context.log, context.progress, context.stop, context.timeout, context.run_id + "." + run, false}; };
     UpOptions with;
     with.environment = options.environment;
     with.guard = "off";
     with.lock_timeout = options.lock_timeout;
-    if (!applied.versions.empty()) replay(there, applied.versions, scratch, with);
+    Context before = there("applied"), now = there("pending"), back = there("back");
+    if (copy) {
+        Workspace theirs(before, options.environment);
+        theirs.read();
+        refuse_other_history(work, theirs);
+    } else if (!applied.versions.empty()) {
+        replay(before, applied.versions, scratch, with);
+    }
     fault::point("rehearse.apply.after");
-    Eye eye(there);
+    const Schemas was = rehearsal.back ? read_schemas(now, stores) : Schemas{};
+    Eye eye(now);
     with.observer = &eye;
-    replay(there, pending, scratch, with);
+    replay(now, pending, scratch, with, {copy ? "on the copy" : "on the scratch server", "nothing live was touched; correct the file, and rehearse again"});
     fault::point("rehearse.run.after");
+    const std::vector<const Standing*> taken_back = rehearsal.back ? with_way_back(selected, report) : std::vector<const Standing*>{};
+    if (!taken_back.empty()) {
+        DownOptions down_options;
+        down_options.observer = &eye;
+        down_options.count = static_cast<std::int64_t>(taken_back.size());
+        try {
+            down(back, down_options, [](const Report&, const std::string&) { return true; });
+        } catch (const Error& error) {
+            throw Error(error.code(), "way back, on the scratch server: " + error.message(), "its migrate:down does not work").with_excerpt(error.excerpt()).with_server_code(error.server_code());
+        }
+    }
 
     for (const std::string& warning : applied.warnings) report.warnings.push_back(warning);
-    // From the beginning, whatever an unfinished run did on the live server.
-    std::vector<Standing> whole;
-    for (const Standing* standing : selected) whole.push_back(*standing);
-    std::vector<const Standing*> all;
-    for (Standing& standing : whole) {
-        standing.journal.clear();
-        all.push_back(&standing);
+    plan::Plan plan = plan_of(whole(selected), Direction::up, work);
+    const std::vector<Standing> back_standings = whole(taken_back);
+    if (!taken_back.empty()) {
+        plan::Plan more = plan_of(back_standings, Direction::down, work);
+        std::move(more.units.begin(), more.units.end(), std::back_inserter(plan.units));
     }
-    tell(report, make_plan(all, Direction::up, work.home, context.config.migrate.variables, [](const Standing&, bool) { return std::vector<plan::SqlText>{}; }), eye);
+    tell(report, plan, eye, copy);
+    const bool all_back = taken_back.size() == static_cast<std::size_t>(std::count_if(selected.begin(), selected.end(), [](const Standing* standing) { return !standing->repeatable(); }));
+    if (rehearsal.back && all_back) tell_differences(report, was, read_schemas(back, stores));
     report.next = "ysdb migrate up";
     return report;
 }

@@ -53,14 +53,14 @@ Replay applied_files(Workspace& work) {
     return applied;
 }
 
-Config scratch_config(const Workspace& work, const std::set<std::string>& stores, Scratch& scratch) {
+Config scratch_config(const Workspace& work, const std::set<std::string>& stores, const std::function<StoreConfig(Store& live)>& stand_in) {
     Config config = work.context.config;
     config.stores.clear();
     std::set<std::string> named{work.home};
     for (const Migration& file : work.files) named.insert(file.store);
     for (const std::string& name : named) {
         if (stores.contains(name)) {
-            config.stores.emplace(name, scratch.stand_in(work.context.stores.get(name)));
+            config.stores.emplace(name, stand_in(work.context.stores.get(name)));
             continue;
         }
         // Its files are read, and none is run.
@@ -73,20 +73,22 @@ Config scratch_config(const Workspace& work, const std::set<std::string>& stores
     return config;
 }
 
-void replay(Context& context, const std::set<std::string>& versions, const Scratch& scratch, const UpOptions& with) {
+void replay(Context& context, const std::set<std::string>& versions, const Scratch& scratch, const UpOptions& with, const ReplayPlace& place) {
     UpOptions options = with;
     options.only = versions;
     options.out_of_order = true;
     std::set<std::string> made;
-    while (true) {
+    for (int round = 1;; ++round) {
         try {
-            up(context, options);
+            // Statements are told apart by the run's name.
+            Context once{context.config, context.stores, context.log, context.progress, context.stop, context.timeout, context.run_id + "." + std::to_string(round), false};
+            up(once, options);
             return;
         } catch (const Error& error) {
-            if (error.code() == Code::interrupted) throw Error(Code::interrupted, "stopped while the migrations were applied to the scratch server", "nothing stays of it");
+            if (error.code() == Code::interrupted) throw Error(Code::interrupted, "stopped while migrations were applied " + place.where, "nothing live was touched");
             const auto role = missing_role(error);
             if (!role || !made.insert(*role).second) {
-                throw Error(error.code(), "on the scratch server: " + error.message(), role ? "make the role there, or let a lab be started: without --scratch" : "the live server took this once; what does it have that the scratch server lacks? --scratch URL names another")
+                throw Error(error.code(), place.where + ": " + error.message(), role ? "make the role there, or let a lab be started: without --scratch" : place.hint)
                     .with_excerpt(error.excerpt())
                     .with_server_code(error.server_code());
             }

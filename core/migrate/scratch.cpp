@@ -77,19 +77,9 @@ struct Scratch::Place {
 
 Scratch::Scratch(Context& context, ScratchOptions options) : context_(context), options_(std::move(options)), mark_(mark_of(this_process(), '-')) {
     for (const std::string& place : options_.places) {
-        StoreConfig config;
-        if (place.find("://") == std::string::npos) {
-            config = context.stores.config(place);
-        } else {
-            if (!parse_url(place, "--scratch", 0).password.empty()) {
-                throw Error(Code::usage, "--scratch holds a password, which every user of this machine can see", "configure the server as a store and name that: --scratch NAME");
-            }
-            config.name = "scratch";
-            config.url = place;
-        }
+        StoreConfig config = named_place(context, place, "--scratch");
         std::shared_ptr<Store> store = open_store(config);
-        if (store->sql() == nullptr || store->sql()->dialect() == Dialect::questdb) throw Error(Code::refused, "--scratch " + store->redacted_url() + ": neither PostgreSQL nor ClickHouse");
-        places_.push_back({config, std::move(store)});
+        places_.push_back({std::move(config), std::move(store)});
     }
     remove_leftovers();
 }
@@ -203,6 +193,22 @@ void Scratch::remove_leftovers_of(const Place& place) const {
         const auto process = read_mark(std::string_view(name).substr(prefix.size()), '_');
         if (process && !alive(*process)) sql.query("DROP DATABASE IF EXISTS " + sql.quote_identifier(name) + (postgres ? " WITH (FORCE)" : " SYNC"), context_.deadline());
     }
+}
+
+StoreConfig named_place(Context& context, const std::string& place, const std::string& flag) {
+    StoreConfig config;
+    if (place.find("://") == std::string::npos) {
+        config = context.stores.config(place);
+    } else {
+        if (!parse_url(place, flag, 0).password.empty()) {
+            throw Error(Code::usage, flag + " holds a password, which every user of this machine can see", "configure the server as a store and name that: " + flag + " NAME");
+        }
+        config.name = flag.substr(flag.find_first_not_of('-'));
+        config.url = place;
+    }
+    const auto store = open_store(config);
+    if (store->sql() == nullptr || store->sql()->dialect() == Dialect::questdb) throw Error(Code::refused, flag + " " + store->redacted_url() + ": neither PostgreSQL nor ClickHouse");
+    return config;
 }
 
 // Clones of one cluster share the identifier and are servers of their own: each has its start.

@@ -44,6 +44,9 @@ private:
     std::vector<std::string> labs_;          // by the store they stand in for
 };
 
+// The store that a flag names: one that is configured, or a URL without a password. Throws Error(usage, config), Error(refused) for neither PostgreSQL nor ClickHouse.
+StoreConfig named_place(Context& context, const std::string& place, const std::string& flag);
+
 // What tells one server from another, whatever its address: PostgreSQL's system identifier and moment of start, ClickHouse's UUID.
 std::string server_identity(SqlStore& store, Deadline deadline);
 

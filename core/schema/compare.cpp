@@ -90,6 +90,15 @@ std::string unified_diff(const std::string& before, const std::string& after) {
     return text;
 }
 
+std::string_view side_name(Difference::Side side) {
+    switch (side) {
+        case Difference::Side::both: return "differs";
+        case Difference::Side::live: return "unexpected";
+        case Difference::Side::expected: return "missing";
+    }
+    return "";
+}
+
 std::vector<Difference> compare(const Schema& live, const Schema& expected, const std::function<bool(const Object&)>& ignored) {
     const auto id = [](const Object& object) { return object.kind + "\n" + object.name; };
     std::map<std::string, const Object*> here, there;

@@ -43,6 +43,8 @@ struct Difference {
     std::string name;
     std::string diff;            // unified, from expected to live, without the two lines of a header
 };
+// "differs", "unexpected", "missing": as seen from `expected`.
+std::string_view side_name(Difference::Side side);
 // By what `live` and `expected` are made of, in their order. Both are of one dialect.
 std::vector<Difference> compare(const Schema& live, const Schema& expected, const std::function<bool(const Object&)>& ignored);
 

@@ -122,3 +122,81 @@ TEST_CASE("the live server is refused as scratch; what a killed rehearsal leaves
         CHECK(temporary.empty());
     }
 }
+
+TEST_CASE("the way back is tried too: it leads to where it began, or the difference is shown") {
+    MigrateProject project;
+    Scratch temporary;
+    project.file("0001_base.sql", "-- migrate:up transaction:false\nCREATE TABLE a (id int PRIMARY KEY, n int);\n-- migrate:batch\nUPDATE a SET n = 0;");
+    REQUIRE(project.ysdb({"up"}).exit_code == 0);
+    project.file("0002_b.sql", "-- migrate:up\nALTER TABLE a ADD COLUMN b int;\nCREATE INDEX i ON a (b);\n-- migrate:down\nALTER TABLE a DROP COLUMN b;");
+    project.file("0003_c.sql", "-- migrate:up transaction:false\n-- migrate:batch\nUPDATE a SET n = 1;\n-- migrate:down\nSELECT 1;");
+    const CommandResult good = rehearse(project, temporary, {"--back", "--output", "json"});
+    CAPTURE(good.err);
+    REQUIRE(good.exit_code == 0);
+    const Json report = Json::parse(good.out);
+    CHECK(report.at("way_back") == "the schema is what it was");
+    REQUIRE(report.at("statements") == 5);
+    CHECK(report.at("steps").at(3).at("direction") == "down");
+    CHECK(report.at("steps").at(4).at("what") == "ALTER TABLE a");
+    CHECK(text(report.at("steps").at(4).at("locks")) == "ACCESS EXCLUSIVE on a: blocks reads and writes");
+
+    project.file("0002_b.sql", "-- migrate:up\nALTER TABLE a ADD COLUMN b int, ALTER COLUMN n SET NOT NULL;\n-- migrate:down\nALTER TABLE a DROP COLUMN b;");
+    const CommandResult left = rehearse(project, temporary, {"--back"});
+    CHECK(left.exit_code == 1);
+    CHECK(has(left.out, "the schema is not what it was"));
+    CHECK(has(left.out, "n integer NOT NULL"));
+    project.file("0002_b.sql", "-- migrate:up\nALTER TABLE a ADD COLUMN b int;\n-- migrate:down\nALTER TABLE a DROP COLUMN c;");
+    const CommandResult broken = rehearse(project, temporary, {"--back"});
+    CHECK(broken.exit_code == 5);
+    CHECK(has(broken.err, "way back, on the scratch server: migrations/0002_b.sql:4:"));
+    project.file("0002_b.sql", "ALTER TABLE a ADD COLUMN b int;");
+    const CommandResult none = rehearse(project, temporary, {"--back"});
+    CHECK(none.exit_code == 0);
+    CHECK(has(none.err, "0002_b has no migrate:down"));
+    CHECK(states(project) == "0001:applied 0002:pending 0003:pending");
+    CHECK(temporary.empty());
+}
+
+TEST_CASE("on a restored copy it runs for good, with its rows; one that is not a copy of now is refused") {
+    MigrateProject project;
+    Scratch temporary;
+    OwnLab other;
+    REQUIRE(other.run({"up", "--only", "postgres"}).exit_code == 0);
+    const std::string url = Json::parse(other.run({"env", "--output", "json"}).out).at("stores").at("main").at("url");
+    project.file("0001_base.sql", "CREATE TABLE a (id int PRIMARY KEY, n int);");
+    REQUIRE(project.ysdb({"up"}).exit_code == 0);
+    const std::filesystem::path config = project.directory() / "ysdb.toml";
+    write_file_atomically(config, read_file(config) + "\n[stores.restored]\nurl = \"" + url + "\"\n[stores.same]\nurl = \"" + store_config("main").url + "\"\n");
+    project.file("0002_fill.sql", "UPDATE a SET n = 1;");
+    project.file("0003_prices.sql", "-- migrate:up store:analytics\nCREATE TABLE p (x Int32) ENGINE = MergeTree ORDER BY x;");
+    const CommandResult empty = rehearse(project, temporary, {"--copy", "restored"});
+    CHECK(empty.exit_code == 7);
+    CHECK(has(empty.err, "version 0001 is applied on the live server and not on the copy"));
+
+    // As a backup would make it.
+    REQUIRE(project.ysdb({"up", "--to", "1"}, {}, {{"YSDB_STORES_MAIN_URL", url}}).exit_code == 0);
+    StoreConfig there = store_config("main");
+    there.url = url;
+    const auto copy = open_store(there);
+    const auto ask = [&](const std::string& sql) { return copy->sql()->query(sql, Deadline::after(Millis(20'000))).row(0).text(0); };
+    copy->sql()->query("INSERT INTO a SELECT generate_series(1, 1000)", Deadline::after(Millis(20'000)));
+    const CommandResult result = rehearse(project, temporary, {"--copy", "restored", "--output", "json"});
+    CAPTURE(result.err);
+    REQUIRE(result.exit_code == 0);
+    const Json report = Json::parse(result.out);
+    REQUIRE(report.at("statements") == 1);
+    CHECK(report.at("steps").at(0).at("rows") == 1000);
+    CHECK(has(report.at("data"), "the copy's"));
+    CHECK(has(report.at("warnings").at(0), "0003_prices is not rehearsed: there is no copy of store 'analytics'"));
+    CHECK(ask("SELECT count(*) FROM a WHERE n = 1") == "1000");
+    CHECK(ask("SELECT string_agg(version, ' ' ORDER BY version) FROM ysdb.migrations") == "0001 0002");
+    CHECK(states(project) == "0001:applied 0002:pending 0003:pending");
+    CHECK(rehearse(project, temporary, {"--copy", "restored"}).exit_code == 7);  // it is ahead now
+
+    const CommandResult same = rehearse(project, temporary, {"--copy", "same"});
+    CHECK(same.exit_code == 7);
+    CHECK(has(same.err, "is the server of store 'main'"));
+    CHECK(rehearse(project, temporary, {"--copy", "restored", "--back"}).exit_code == 2);
+    CHECK(project.ysdb({"plan", "--copy", "restored"}).exit_code == 2);
+    CHECK(temporary.empty());
+}
