@@ -21,20 +21,30 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view adopted_folder = "adopted";
 
-// The other tool's own runner lock, for as long as its history is read and ours written. dbmate has none; Flyway's is its table.
+// The other tool's own runner lock, for as long as its history is read and ours written. dbmate has none.
 void lock_out(Workspace& work, const TheirHistory& history, Millis wait) {
     if (work.store->dialect() != Dialect::postgres) return;
-    std::string key;
-    if (history.tool == "goose") key = "4097083626";
-    if (history.tool == "sqitch") key = "75474063";
-    if (history.tool == "golang-migrate") {
-        const SqlResult place = work.session->query("SELECT current_schema(), current_database()", work.context.deadline());
-        key = std::to_string(golang_migrate_lock(place.row(0).text_or(0, "public"), "schema_migrations", place.row(0).text(1)));
+    const auto ask = [&](const std::string& sql, const std::vector<std::optional<std::string>>& params) { return work.session->query(sql, params, work.context.deadline()); };
+    std::vector<std::string> keys;
+    std::string held_by_row;
+    if (history.tool == "goose") {
+        keys = {"4097083626"};
+        // Where its runs are behind a pooler it keeps a row with a lease instead.
+        if (ask("SELECT to_regclass('goose_lock') IS NOT NULL", {}).row(0).truth(0)) held_by_row = "SELECT EXISTS (SELECT FROM goose_lock WHERE locked AND lease_expires_at > now())";
     }
-    if (key.empty()) return;
+    if (history.tool == "sqitch") keys = {"75474063"};
+    if (history.tool == "golang-migrate") {
+        const SqlResult place = ask("SELECT current_schema(), current_database()", {});
+        // Told a URL, as its command is, it takes the path for the database's name; within a program it asks the server.
+        for (const std::string& database : {"/" + place.row(0).text(1), place.row(0).text(1)}) keys.push_back(std::to_string(golang_migrate_lock(place.row(0).text_or(0, "public"), "schema_migrations", database)));
+    }
+    if (history.tool == "Flyway") {
+        const SqlResult place = ask("SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = to_regclass($1)", {history.table});
+        keys = {std::to_string(flyway_lock(place.row(0).text(0), place.row(0).text(1)))};
+    }
+    const auto taken = [&](const std::string& key) { return ask("SELECT pg_try_advisory_lock($1)", {key}).row(0).truth(0); };
     const Deadline deadline = Deadline::after(wait);
-    const std::vector<std::optional<std::string>> params{key};
-    while (!work.session->query("SELECT pg_try_advisory_lock($1)", params, work.context.deadline()).row(0).truth(0)) {
+    while (!std::all_of(keys.begin(), keys.end(), taken) || (!held_by_row.empty() && ask(held_by_row, {}).row(0).truth(0))) {
         if (deadline.passed()) throw Error(Code::locked, "a run of " + history.tool + " holds its lock", "wait for it, or give it more time with --lock-wait");
         if (!pause_for(Millis(200), work.context.stop)) throw Error(Code::interrupted, "interrupted while waiting for a run of " + history.tool, "nothing was changed");
     }
@@ -82,18 +92,13 @@ Taken take_over(const Workspace& work, const TheirHistory& history) {
 }
 
 // The text of a file in our layout: section lines, no BEGIN and COMMIT of the other tool's habit. Comments stay.
-std::string in_our_words(LaidOutText read, const Migration& migration, const DialectOf& dialect_of) {
-    Manner as_is = read.manner;
-    as_is.own_transaction = false;
-    const Migration whole = parse_migration(migration.version, migration.name, read.source, migration.store, dialect_of, as_is);
-    std::string text = whole.source.text;
-    std::vector<std::pair<std::size_t, std::size_t>> gone;
-    for (const auto& [all, kept] : {std::pair(&whole.up, &migration.up), std::pair(&whole.down, &migration.down), std::pair(&whole.verify, &migration.verify)}) {
-        if (all->size() == kept->size()) continue;
-        for (const Statement* statement : {&all->front(), &all->back()}) gone.emplace_back(statement->begin, std::min(text.find(';', statement->end - 1), text.size() - 1) + 1);
-    }
-    std::sort(gone.rbegin(), gone.rend());
-    for (const auto& [begin, end] : gone) text.erase(begin, end - begin);
+std::string in_our_words(const LaidOutText& read, const Migration& migration) {
+    std::string text = read.source.text;
+    std::vector<Migration::Control> controls = migration.controls;
+    std::erase_if(controls, [&](const Migration::Control& control) { return !migration.transaction && control.paired; });  // they make blocks in ours, too
+    std::sort(controls.begin(), controls.end(), [](const auto& a, const auto& b) { return a.begin > b.begin; });
+    for (const Migration::Control& control : controls) text.erase(control.begin, std::min(text.find(';', control.end - 1), text.size() - 1) + 1 - control.begin);
+    if (migration.up.empty()) text.insert(text.find("-- migrate:up") + 13, " empty:true");
     if (!migration.variables && text.find("${") != std::string::npos) text.insert(text.find("-- migrate:up") + 13, " variables:false");
     if (migration.dialect == Dialect::postgres && !migration.transaction) text.insert(text.find("-- migrate:up") + 13, " transaction:false");
     return text;
@@ -113,7 +118,7 @@ std::vector<Conversion> convert(Workspace& work) {
         const auto migration = std::find_if(work.files.begin(), work.files.end(), [&](const Migration& each) { return each.version == file.version; });
         std::string name = file.name;
         std::replace(name.begin(), name.end(), '/', '_');
-        Conversion conversion{file.version + "_" + name + ".sql", in_our_words(read_laid_out(directory, file), *migration, dialect_of), {}};
+        Conversion conversion{file.version + "_" + name + ".sql", in_our_words(read_laid_out(directory, file), *migration), {}};
         const Migration again = parse_migration(file.version, name, {conversion.file, conversion.text}, migration->store, dialect_of);
         if (again.checksum != migration->checksum) throw Error(Code::internal, directory.shown + "/" + file.up + ": its statements would not be the same in ysdb's layout");
         for (const std::string& old : {file.up, file.down, file.verify}) {
@@ -149,12 +154,12 @@ Report adopt(Context& context, const AdoptOptions& options) {
     Workspace work(context);
     const auto lock = plan::RunnerLock::acquire(context, *work.store, *work.session, "migrate", options.lock_wait);
     work.read();
-    auto history = read_their_history(work);
+    auto history = find_their_history(work);
     if (!history) {
         throw Error(Code::refused, "store '" + work.home + "' has no history of dbmate, goose, golang-migrate, Flyway or sqitch that fits the files", "a new project needs none: ysdb migrate up; a database that was migrated by hand: ysdb migrate baseline V");
     }
     lock_out(work, *history, options.lock_wait);
-    history = read_their_history(work);  // as it is now that nobody writes it
+    history = read_their_history(work);
     Taken taken = take_over(work, *history);
     const std::vector<Conversion> conversions = options.convert ? convert(work) : std::vector<Conversion>{};
 

@@ -19,11 +19,15 @@ struct TheirHistory {
     std::vector<std::string> warnings;
 };
 
-// nullopt when the store has no history that fits the layout of the files. Throws Error(refused) for one that says that something is half done.
+// Which tool's, and where; nothing of what is in it. nullopt when the store has no history that fits the layout of the files.
+std::optional<TheirHistory> find_their_history(Workspace& work);
+// The same with what is in it. Throws Error(refused) for one that says that something is half done.
 std::optional<TheirHistory> read_their_history(Workspace& work);
 
 // golang-migrate's advisory lock for a database, from its source's formula (knowledge of its users, not of ours).
 std::uint32_t golang_migrate_lock(const std::string& schema, const std::string& table, const std::string& database);
+// Flyway's advisory lock for the table in which it keeps its history, likewise: its name in six bytes, plus Java's hash of "schema"."table".
+std::int64_t flyway_lock(const std::string& schema, const std::string& table);
 // Flyway's checksum: CRC-32 over the lines without their ends, as a signed number.
 std::int32_t flyway_checksum(std::string_view text);
 

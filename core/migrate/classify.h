@@ -17,6 +17,7 @@ struct StatementFacts {
     std::string cluster;                // ClickHouse: ON CLUSTER
     bool outside_transaction = false;   // PostgreSQL refuses it inside a transaction
     bool controls_transaction = false;  // BEGIN, COMMIT, ROLLBACK ...
+    bool adds_label = false;            // ALTER TYPE ... ADD VALUE
     bool writes_to_client = false;      // COPY ... TO STDOUT
     bool repeatable = false;
     bool may_leave_part = false;

@@ -107,6 +107,7 @@ void alter(Words& words, StatementFacts& facts) {
     facts.what = "ALTER " + kind + (name.empty() ? "" : " " + name.written);
     facts.outside_transaction = kind == "SYSTEM";
     facts.repeatable = kind == "SYSTEM";
+    facts.adds_label = kind == "TYPE" && words.has({"add", "value"});
     if (kind != "TABLE" && kind != "INDEX" && kind != "MATERIALIZED VIEW") return;
     facts.object = name.written;
     if (kind == "TABLE" && words.has({"detach", "partition"}) && words.has("concurrently")) {

@@ -20,7 +20,7 @@ namespace ysdb::migrate {
 namespace {
 
 const auto section_words = std::to_array<std::string>({"up", "down", "verify", "probe", "batch"});
-const auto option_words = std::to_array<std::string>({"transaction", "store", "lock-timeout", "env", "variables"});
+const auto option_words = std::to_array<std::string>({"transaction", "store", "lock-timeout", "env", "variables", "empty"});
 constexpr std::string_view repeatable_mark = "R__";
 
 std::string_view without_zeros(std::string_view digits) {
@@ -43,6 +43,9 @@ void read_option(Migration& migration, const std::string& option, std::size_t of
     } else if (key == "variables") {
         if (value != "true" && value != "false") throw refuse("variables is true or false, not '" + value + "'");
         migration.variables = value == "true";
+    } else if (key == "empty") {
+        if (value != "true" && value != "false") throw refuse("empty is true or false, not '" + value + "'");
+        migration.may_be_empty = value == "true";
     } else if (key == "env") {
         migration.environments = split(value, ',');
         if (value.empty() || std::count(migration.environments.begin(), migration.environments.end(), "") > 0) throw refuse("env: names no environment", "write it like env:dev,test");
@@ -53,7 +56,7 @@ void read_option(Migration& migration, const std::string& option, std::size_t of
             throw refuse(error.message(), error.hint());
         }
     } else {
-        throw refuse("unknown option '" + key + "'" + did_you_mean(key, option_words), "options: transaction:false, store:NAME, lock-timeout:5s, env:dev,test, variables:false");
+        throw refuse("unknown option '" + key + "'" + did_you_mean(key, option_words), "options: transaction:false, store:NAME, lock-timeout:5s, env:dev,test, variables:false, empty:true");
     }
 }
 
@@ -104,26 +107,75 @@ void read_sections(Migration& migration) {
     }
 }
 
-// BEGIN in front and COMMIT behind a section are how tools without transactions of their own make one.
-void drop_own_transaction(const Source& source, Dialect dialect, std::vector<Statement>& section) {
-    const auto first_word = [&](const Statement& statement) { return lower(statement.text(source).substr(0, word_length(statement.text(source)))); };
-    const auto controls = [&](const Statement& statement) { return classify(statement.text(source), dialect).controls_transaction; };
-    if (section.size() < 2 || !controls(section.front()) || !controls(section.back())) return;
-    const std::string first = first_word(section.front()), last = first_word(section.back());
-    if ((first != "begin" && first != "start") || (last != "commit" && last != "end" && last != "rollback")) return;
+enum class Control { none, begin, commit, rollback };
+
+Control control_of(const Migration& migration, const Statement& statement) {
+    const std::string_view sql = statement.text(migration.source);
+    const std::string word = lower(sql.substr(0, word_length(sql)));
+    const Control control = word == "begin" || word == "start" ? Control::begin : word == "commit" || word == "end" ? Control::commit : word == "rollback" || word == "abort" ? Control::rollback : Control::none;
+    return control != Control::none && classify(sql, migration.dialect).controls_transaction ? control : Control::none;
+}
+
+// A check that takes its own doings back: BEGIN ... ROLLBACK is how sqitch's are written.
+void drop_rollback_around(Migration& migration, std::vector<Statement>& section) {
+    if (section.size() < 2 || control_of(migration, section.front()) != Control::begin || control_of(migration, section.back()) != Control::rollback) return;
+    for (const Statement* statement : {&section.front(), &section.back()}) migration.controls.push_back({statement->begin, statement->end, true});
     section.erase(section.begin());
     section.pop_back();
+}
+
+// Takes BEGIN and COMMIT out of a section and numbers what stands between them. A COMMIT that nothing began, and a BEGIN within a transaction, do
+// nothing on the server but warn: they are left out only where the file is another tool's. True when a COMMIT stands before other statements.
+bool take_blocks(Migration& migration, std::vector<Statement>& section, bool theirs) {
+    std::vector<Statement> kept;
+    std::vector<Migration::Control> found;
+    Migration::Control* open = nullptr;
+    found.reserve(section.size());
+    int blocks = 0;
+    std::size_t committed = 0;          // statements before the first COMMIT that has one
+    for (const Statement& statement : section) {
+        const Control control = control_of(migration, statement);
+        const bool begins = control == Control::begin, commits = control == Control::commit;
+        if ((!begins && !commits) || (!theirs && begins == (open != nullptr))) {
+            kept.push_back(statement);
+            kept.back().block = open != nullptr ? blocks : 0;
+            continue;
+        }
+        found.push_back({statement.begin, statement.end, commits && open != nullptr});
+        if (commits) {
+            if (open != nullptr) open->paired = true;
+            open = nullptr;
+            if (committed == 0) committed = kept.size();
+        } else if (open == nullptr) {
+            open = &found.back();
+            ++blocks;
+        }
+    }
+    if (open != nullptr) {
+        if (!theirs) return false;      // the planner refuses it at its place
+        for (Statement& statement : kept) statement.block = statement.block == blocks ? 0 : statement.block;
+    }
+    if (found.empty()) return false;
+    section = std::move(kept);
+    migration.controls.insert(migration.controls.end(), found.begin(), found.end());
+    return committed > 0 && committed < section.size();
 }
 
 void mind(Migration& migration, const Manner& manner) {
     if (!manner.variables) migration.variables = false;
     if (migration.dialect != Dialect::postgres) return;
     if (!manner.transaction) migration.transaction = false;
+    const auto any_up = [&](const auto& is) { return std::any_of(migration.up.begin(), migration.up.end(), [&](const Statement& statement) { return is(classify(statement.text(migration.source), migration.dialect)); }); };
     if (manner.own_transaction) {
-        for (auto* section : {&migration.up, &migration.down, &migration.verify}) drop_own_transaction(migration.source, migration.dialect, *section);
+        drop_rollback_around(migration, migration.verify);
+        const bool commits_between = take_blocks(migration, migration.up, true);
+        for (auto* section : {&migration.down, &migration.verify}) take_blocks(migration, *section, true);
+        // A new label of an enum is of use only once it is committed.
+        if (commits_between && any_up([](const StatementFacts& facts) { return facts.adds_label; })) migration.transaction = false;
+    } else if (!migration.transaction) {
+        for (auto* section : {&migration.up, &migration.down}) take_blocks(migration, *section, false);
     }
-    const auto outside = [&](const Statement& statement) { return classify(statement.text(migration.source), migration.dialect).outside_transaction; };
-    if (manner.finds_out && std::any_of(migration.up.begin(), migration.up.end(), outside)) migration.transaction = false;
+    if (manner.finds_out && any_up([](const StatementFacts& facts) { return facts.outside_transaction; })) migration.transaction = false;
 }
 
 // Before anything is run: what is wrong with a batch is wrong in every verb.
@@ -135,6 +187,7 @@ void check_batches(const Migration& migration) {
             if (section == &migration.verify) throw refuse("a statement of migrate:verify is run once, not in batches", "take migrate:batch out");
             if (migration.dialect != Dialect::postgres) throw refuse("migrate:batch is for PostgreSQL", "take it out: ClickHouse works by parts, not by rows");
             if (migration.transaction) throw refuse("batches are transactions of their own, and this file is one transaction", "write '-- migrate:up transaction:false'");
+            if (statement.block != 0) throw refuse("batches are transactions of their own, and this statement stands between BEGIN and COMMIT", "put it behind the COMMIT");
             try {
                 in_batches(masked(migration, statement.begin, statement.end), *statement.batch);
             } catch (const Error& error) {
@@ -214,8 +267,8 @@ Migration parse_migration(std::string version, std::string name, Source source, 
     read_sections(migration);
     mind(migration, manner);
     check_batches(migration);
-    if (migration.up.empty()) {
-        throw Error(Code::refused, migration.source.path + ": no statement to apply", "write one below '-- migrate:up', or delete the file");
+    if (migration.up.empty() && !manner.may_be_empty && !migration.may_be_empty) {
+        throw Error(Code::refused, migration.source.path + ": no statement to apply", "write one below '-- migrate:up', delete the file, or say that it is meant: '-- migrate:up empty:true'");
     }
     if (is_repeatable(migration.version) && !migration.down.empty()) {
         throw migration.source.fault(Code::refused, migration.down.front().begin, word_length(migration.down.front().text(migration.source)), "a repeatable migration has no way back",
@@ -225,13 +278,6 @@ Migration parse_migration(std::string version, std::string name, Source source, 
     for (const Statement& statement : migration.up) hashes += statement.hash + "\n";
     migration.checksum = sha256_hex(hashes);
     return migration;
-}
-
-std::optional<Migration> read_callback(const MigrationDirectory& directory, const std::string& name, const std::string& default_store, const DialectOf& dialect_of) {
-    const std::filesystem::path path = directory.path / (name + ".sql");
-    std::error_code failed;
-    if (!std::filesystem::exists(path, failed)) return std::nullopt;
-    return parse_migration(name, "", Source{directory.shown + "/" + name + ".sql", read_file(path)}, default_store, dialect_of);
 }
 
 std::vector<std::string> names_in(const MigrationDirectory& directory) {
@@ -257,9 +303,27 @@ std::vector<std::string> names_in(const MigrationDirectory& directory) {
     return names;
 }
 
+std::vector<Migration> read_callbacks(const MigrationDirectory& directory, const std::vector<std::string>& names, Moment moment, const std::string& default_store, const DialectOf& dialect_of) {
+    const bool before = moment == Moment::before_up;
+    const std::string own = before ? "before-up" : "after-up";
+    std::vector<Migration> callbacks;
+    if (std::binary_search(names.begin(), names.end(), own + ".sql")) {
+        callbacks.push_back(parse_migration(own, "", Source{directory.shown + "/" + own + ".sql", read_file(directory.path / (own + ".sql"))}, default_store, dialect_of));
+    }
+    for (const std::string& name : flyway_callbacks(directory, names, before)) {
+        LaidOutText read = read_flyway_callback(directory, name);
+        callbacks.push_back(parse_migration(name.substr(0, name.size() - 4), "", std::move(read.source), default_store, dialect_of, read.manner));
+    }
+    return callbacks;
+}
+
 std::vector<Migration> read_migrations(const MigrationDirectory& directory, const std::string& default_store, const DialectOf& dialect_of) {
+    return read_migrations(directory, names_in(directory), default_store, dialect_of);
+}
+
+std::vector<Migration> read_migrations(const MigrationDirectory& directory, const std::vector<std::string>& names, const std::string& default_store, const DialectOf& dialect_of) {
     std::vector<Migration> migrations;
-    for (LaidOut& file : lay_out(directory, names_in(directory))) {
+    for (LaidOut& file : lay_out(directory, names)) {
         std::string version = file.version, name = file.name;
         LaidOutText read = read_laid_out(directory, std::move(file));
         migrations.push_back(parse_migration(std::move(version), std::move(name), std::move(read.source), default_store, dialect_of, read.manner));

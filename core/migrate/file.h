@@ -31,7 +31,14 @@ struct Migration {
     std::optional<Millis> lock_timeout;
     std::vector<std::string> environments; // runs only there; empty: everywhere
     bool variables = true;                 // ${name} is one
+    bool may_be_empty = false;             // it says that it has no statement on purpose
     std::vector<Statement> up, down, verify;
+    // BEGIN and COMMIT of sections, which are no statements of the migration: ysdb opens and ends transactions itself.
+    struct Control {
+        std::size_t begin, end;
+        bool paired;                       // the other one is there
+    };
+    std::vector<Control> controls;
     std::string checksum;                  // over the hashes of `up`
 
     std::string title() const { return name.empty() || is_repeatable(version) ? version : version + "_" + name; }
@@ -45,8 +52,9 @@ using DialectOf = std::function<Dialect(const std::string& store)>;
 struct Manner {
     bool transaction = true;               // false: the file wants none
     bool variables = true;                 // ${name} stands for something
-    bool own_transaction = false;          // BEGIN and COMMIT around a section are the tool's habit: left out
+    bool own_transaction = false;          // BEGIN and COMMIT in it are left out: the file is one transaction anyway
     bool finds_out = false;                // no transaction when one of its statements takes none
+    bool may_be_empty = false;             // a file without a statement counts as applied once it was its turn
 };
 
 // Reads one file's text. `source.path` is what errors show. Throws Error(refused) with the place for what cannot be a migration.
@@ -62,9 +70,12 @@ std::vector<std::string> names_in(const MigrationDirectory& directory);
 // All files of the directory, by version: ours, dbmate's, and those of goose, golang-migrate, Flyway and sqitch (layout.h). Throws Error(config) when it cannot be read, Error(refused) for two files of one version and
 // for a file that parse_migration refuses.
 std::vector<Migration> read_migrations(const MigrationDirectory& directory, const std::string& default_store, const DialectOf& dialect_of);
+// The same, where names_in() was asked already.
+std::vector<Migration> read_migrations(const MigrationDirectory& directory, const std::vector<std::string>& names, const std::string& default_store, const DialectOf& dialect_of);
 
-// before-up.sql, after-up.sql: run with every `up` that has something to apply. nullopt when there is none.
-std::optional<Migration> read_callback(const MigrationDirectory& directory, const std::string& name, const std::string& default_store, const DialectOf& dialect_of);
+enum class Moment { before_up, after_up };
+// before-up.sql or after-up.sql, then Flyway's of that moment: run with every `up` that has something to apply.
+std::vector<Migration> read_callbacks(const MigrationDirectory& directory, const std::vector<std::string>& names, Moment moment, const std::string& default_store, const DialectOf& dialect_of);
 
 // Splits "0001_create_users.sql", "1.2_more.sql" and "R__refresh_views.sql" into what stands for the version and the name; nullopt when the name is no migration's.
 std::optional<std::pair<std::string, std::string>> split_file_name(const std::string& file_name);

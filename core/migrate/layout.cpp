@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <tuple>
 
 #include "core/base/file.h"
 #include "core/base/text.h"
+#include "core/migrate/classify.h"
 
 namespace ysdb::migrate {
 
@@ -34,13 +36,22 @@ std::string goose_word(std::string_view line) {
 
 std::string without_end(const std::string& text, std::string_view end) { return text.substr(0, text.size() - end.size()); }
 
-void add_pair_file(std::map<std::string, LaidOut>& pairs, const std::string& name, const std::pair<std::string, std::string>& parts) {
+struct ByVersion {
+    bool operator()(const std::string& a, const std::string& b) const { return version_less(a, b); }
+};
+using Pairs = std::map<std::string, LaidOut, ByVersion>;
+
+// Files of one version are one migration, whatever they are called besides.
+void add_pair_file(const MigrationDirectory& directory, Pairs& pairs, const std::string& name, const std::pair<std::string, std::string>& parts) {
     const bool up = parts.second.ends_with(".up");
-    LaidOut& pair = pairs[parts.first + "_" + without_end(parts.second, up ? ".up" : ".down")];
+    LaidOut& pair = pairs[parts.first];
+    std::string& file = up ? pair.up : pair.down;
+    if (!file.empty()) throw Error(Code::refused, "two files have the version " + parts.first + ": " + directory.shown + "/" + file + " and " + directory.shown + "/" + name, "rename one");
+    file = name;
     pair.layout = Layout::golang_migrate;
+    if (!up && !pair.up.empty()) return;
     pair.version = parts.first;
     pair.name = without_end(parts.second, up ? ".up" : ".down");
-    (up ? pair.up : pair.down) = name;
 }
 
 std::vector<LaidOut> lay_out_plan(const MigrationDirectory& directory) {
@@ -52,9 +63,12 @@ std::vector<LaidOut> lay_out_plan(const MigrationDirectory& directory) {
         // Sqitch knows no numbers: a change's place in the plan is its version. Plans only grow at their end.
         file.version = fmt::format("{:04}", files.size() + 1);
         file.name = change.name;
-        file.up = "deploy/" + change.file + ".sql";
+        const auto is_there = [&](const std::string& each) { return std::filesystem::exists(directory.path / ("deploy/" + each + ".sql")); };
+        const auto found = std::find_if(change.files.begin(), change.files.end(), is_there);
+        const std::string& script = found == change.files.end() ? change.files.front() : *found;
+        file.up = "deploy/" + script + ".sql";
         for (auto [path, folder] : {std::pair(&file.down, "revert/"), std::pair(&file.verify, "verify/")}) {
-            const std::string name = folder + change.file + ".sql";
+            const std::string name = folder + script + ".sql";
             if (std::filesystem::exists(directory.path / name)) *path = name;
         }
         files.push_back(std::move(file));
@@ -76,9 +90,29 @@ bool is_goose(std::string_view text) {
     return found;
 }
 
+namespace {
+
+// Whether goose's `StatementBegin` holds several statements, which the server takes as one transaction although the file has none.
+bool is_transaction(const std::string& path, std::string_view group) {
+    const Source source{path, std::string(group)};
+    Splitter splitter(source, Dialect::postgres);
+    std::size_t statements = 0;
+    for (Splitter::Item item = splitter.next(); item.kind != Splitter::Item::Kind::end; item = splitter.next()) {
+        if (item.kind != Splitter::Item::Kind::statement) continue;
+        const StatementFacts facts = classify(item.statement.text(source), Dialect::postgres);
+        if (facts.outside_transaction || facts.controls_transaction) return false;
+        ++statements;
+    }
+    return statements > 1;
+}
+
+}  // namespace
+
 std::string from_goose(const Source& source, Manner& manner) {
     std::string text;
     bool inside = false;
+    std::size_t opened = 0;               // in `text`
+    std::vector<std::pair<std::size_t, std::size_t>> groups;    // the lines of a StatementBegin and its StatementEnd, in `text`
     each_line(source.text, [&](std::size_t begin, std::string_view line) {
         const std::string word = goose_word(line);
         std::string ours(word.empty() ? line : "--");
@@ -87,6 +121,12 @@ std::string from_goose(const Source& source, Manner& manner) {
         else if (word == "statementbegin" || word == "statementend") {
             if (inside == (word == "statementbegin")) throw source.fault(Code::refused, begin, line.size(), inside ? "StatementBegin inside a statement" : "StatementEnd without StatementBegin");
             inside = !inside;
+            if (inside) {
+                opened = text.size();
+            } else {
+                ours = ";--";             // its last statement needs no semicolon
+                groups.emplace_back(opened, text.size());
+            }
         } else if (word == "envsub on") {
             throw source.fault(Code::refused, begin, line.size(), "goose fills in environment variables here", "write their values: ysdb replaces nothing in a file");
         } else if (!word.empty() && word != "envsub off") {
@@ -94,6 +134,13 @@ std::string from_goose(const Source& source, Manner& manner) {
         }
         text += ours + "\n";
     });
+    if (manner.transaction) return text;
+    std::reverse(groups.begin(), groups.end());
+    for (const auto& [begin, end] : groups) {
+        if (!is_transaction(source.path, std::string_view(text).substr(begin, end - begin))) continue;
+        text.replace(end, 3, ";COMMIT;");
+        text.replace(begin, 2, "BEGIN;");
+    }
     return text;
 }
 
@@ -115,26 +162,30 @@ std::optional<FlywayName> flyway_name(const std::string& file_name) {
 
 std::vector<PlannedChange> read_plan(const Source& plan) {
     std::vector<PlannedChange> changes;
+    std::vector<std::vector<std::string>> tags;    // of each change
     std::map<std::string, std::size_t> latest;
-    std::map<std::string, std::string> tag_after;   // the first tag behind the latest change of a name
     each_line(plan.text, [&](std::size_t begin, std::string_view raw) {
         std::string_view line = trim(raw.substr(0, raw.find('#')));
         if (line.empty() || line[0] == '%') return;
         std::string word(line.substr(0, std::min(line.find_first_of(" \t"), line.size())));
         if (word[0] == '@') {
-            for (const auto& [name, at] : latest) tag_after.emplace(name, word);
+            if (!tags.empty()) tags.back().push_back(word);
             return;
         }
         if (word[0] == '-') throw plan.fault(Code::refused, begin, raw.size(), "a change that is reverted in the plan", "sqitch no longer writes such lines; take both out");
         if (word[0] == '+') word.erase(0, 1);
         if (const auto before = latest.find(word); before != latest.end()) {
-            const auto tag = tag_after.find(word);
-            if (tag == tag_after.end()) throw plan.fault(Code::refused, begin, raw.size(), "change '" + word + "' is there twice with no tag between");
-            changes[before->second].file = word + tag->second;
+            // Any tag since may be the one at which the file was set aside; sqitch looks for the latest first.
+            std::vector<std::string> files;
+            for (std::size_t at = changes.size(); at-- > before->second;) {
+                for (const std::string& tag : tags[at]) files.push_back(word + tag);
+            }
+            if (files.empty()) throw plan.fault(Code::refused, begin, raw.size(), "change '" + word + "' is there twice with no tag between");
+            changes[before->second].files = std::move(files);
         }
         latest[word] = changes.size();
-        tag_after.erase(word);
-        changes.push_back({word, word});
+        changes.push_back({word, {word}});
+        tags.emplace_back();
     });
     return changes;
 }
@@ -150,12 +201,12 @@ std::string plan_project(const Source& plan) {
 std::vector<LaidOut> lay_out(const MigrationDirectory& directory, const std::vector<std::string>& names) {
     if (std::find(names.begin(), names.end(), plan_file) != names.end()) return lay_out_plan(directory);
     std::vector<LaidOut> files;
-    std::map<std::string, LaidOut> pairs;
+    Pairs pairs;
     std::map<std::string, std::string> undo;    // of Flyway, by version
     const std::string before = directory.path.string() + "/";
     for (const std::string& name : names) {
         if (const auto parts = split_file_name(name)) {
-            if (parts->second.ends_with(".up") || parts->second.ends_with(".down")) add_pair_file(pairs, name, *parts);
+            if (parts->second.ends_with(".up") || parts->second.ends_with(".down")) add_pair_file(directory, pairs, name, *parts);
             else {
                 std::string text = read_file(before + name);
                 files.push_back({is_goose(text) ? Layout::goose : Layout::own, parts->first, parts->second, name, "", "", std::move(text)});
@@ -172,35 +223,97 @@ std::vector<LaidOut> lay_out(const MigrationDirectory& directory, const std::vec
         file.down = found->second;
         undo.erase(found);
     }
-    for (const auto& [title, pair] : pairs) {
-        if (pair.up.empty()) throw Error(Code::refused, directory.shown + "/" + pair.down + ": a way back without " + title + ".up.sql", "bring the other file back");
-        files.push_back(pair);
+    for (const auto& [version, pair] : pairs) {
+        if (!pair.up.empty()) files.push_back(pair);  // golang-migrate passes over a way back alone
     }
     return files;
 }
+
+std::vector<std::string> flyway_callbacks(const MigrationDirectory& directory, const std::vector<std::string>& names, bool before) {
+    constexpr std::array<std::string_view, 10> not_ours{"beforeConnect", "afterConnect", "beforeCreateSchema", "createSchema", "beforeEachMigrate", "afterEachMigrate",
+                                                        "beforeEachMigrateStatement", "afterEachMigrateStatement", "afterVersioned", "beforeRepeatables"};
+    const auto is_flyway = [](const std::string& name) { return !split_file_name(name) && flyway_name(name); };
+    if (std::none_of(names.begin(), names.end(), is_flyway)) return {};
+    std::map<std::tuple<std::size_t, bool, std::string>, std::string> found;    // by event, those without a description first
+    const std::vector<std::string_view> events = before ? std::vector<std::string_view>{"beforeMigrate"} : std::vector<std::string_view>{"afterMigrateApplied", "afterMigrate"};
+    for (const std::string& name : names) {
+        if (!name.ends_with(".sql")) continue;
+        const std::string stem = without_end(name, ".sql");
+        const auto bar = std::min(stem.find("__"), stem.size());
+        const std::string_view event = std::string_view(stem).substr(0, bar);
+        if (std::find(not_ours.begin(), not_ours.end(), event) != not_ours.end()) {
+            throw Error(Code::refused, directory.shown + "/" + name + ": ysdb has no moment for Flyway's " + std::string(event), "put it into beforeMigrate, afterMigrate or the migrations themselves");
+        }
+        const auto at = std::find(events.begin(), events.end(), event);
+        if (at != events.end()) found.emplace(std::tuple(static_cast<std::size_t>(at - events.begin()), bar < stem.size(), stem), name);
+    }
+    std::vector<std::string> callbacks;
+    for (auto& [_, name] : found) callbacks.push_back(std::move(name));
+    return callbacks;
+}
+
+namespace {
+
+void strip_mark(std::string& text) {
+    if (text.starts_with("\xef\xbb\xbf")) text.erase(0, 3);
+}
+
+// Flyway's words on one script, beside it: V1__a.sql.conf.
+void read_flyway_conf(const MigrationDirectory& directory, const std::string& script, Manner& manner) {
+    const std::string name = script + ".conf";
+    std::error_code failed;
+    if (!std::filesystem::exists(directory.path / name, failed)) return;
+    const Source conf{directory.shown + "/" + name, read_file(directory.path / name)};
+    each_line(conf.text, [&](std::size_t begin, std::string_view raw) {
+        const std::string_view line = trim(raw);
+        if (line.empty() || line[0] == '#') return;
+        const auto equals = std::min(line.find('='), line.size());
+        const std::string key = lower(trim(line.substr(0, equals))), value = lower(trim(line.substr(std::min(equals + 1, line.size()))));
+        const bool truth = value == "true";
+        if (key == "executeintransaction") {
+            manner.transaction = truth;
+            manner.finds_out = false;
+        } else if (key == "placeholderreplacement") {
+            manner.variables = truth;
+        } else if (key != "encoding" || value != "utf-8") {
+            throw conf.fault(Code::refused, begin, raw.size(), "ysdb does not know what this means to Flyway", "executeInTransaction and placeholderReplacement are read");
+        }
+    });
+}
+
+}  // namespace
 
 LaidOutText read_laid_out(const MigrationDirectory& directory, LaidOut file) {
     LaidOutText read;
     read.source = {directory.shown + "/" + file.up, file.text ? std::move(*file.text) : read_file(directory.path / file.up)};
     if (file.layout == Layout::own) return read;
+    read.manner.may_be_empty = true;
+    read.manner.own_transaction = true;
     read.manner.variables = file.layout == Layout::flyway;  // the others fill in nothing
     if (file.layout == Layout::goose) {
         read.source.text = from_goose(read.source, read.manner);
         return read;
     }
-    read.manner.own_transaction = file.layout != Layout::flyway;
     read.manner.finds_out = true;
-    if (read.source.text.starts_with("\xef\xbb\xbf")) read.source.text.erase(0, 3);
+    if (file.layout == Layout::flyway) read_flyway_conf(directory, file.up, read.manner);
+    strip_mark(read.source.text);
     std::string text = "-- migrate:up\n" + read.source.text;
     for (const auto& [section, path] : {std::pair("down", file.down), std::pair("verify", file.verify)}) {
         if (path.empty()) continue;
         std::string other = read_file(directory.path / path);
-        if (other.starts_with("\xef\xbb\xbf")) other.erase(0, 3);
+        strip_mark(other);
         text += fmt::format("\n-- migrate:{}\n{}", section, other);
     }
     read.source.text = std::move(text);
     read.source.lines_before = 1;
     return read;
+}
+
+LaidOutText read_flyway_callback(const MigrationDirectory& directory, const std::string& name) {
+    LaidOut file;
+    file.layout = Layout::flyway;
+    file.up = name;
+    return read_laid_out(directory, file);
 }
 
 }  // namespace ysdb::migrate

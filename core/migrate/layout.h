@@ -33,8 +33,8 @@ struct LaidOutText {
     Manner manner;
 };
 
-// `names`: what the directory holds. Files of none of the layouts are no migrations. Throws Error(refused) for a plan that cannot be followed
-// and for a way back without a way there.
+// `names`: what the directory holds. Files of none of the layouts are no migrations, nor is a way back of golang-migrate without a way there. Throws
+// Error(refused) for a plan that cannot be followed.
 std::vector<LaidOut> lay_out(const MigrationDirectory& directory, const std::vector<std::string>& names);
 // Throws Error(config) when a file cannot be read, Error(refused) for what only the other tool can do (environment variables).
 LaidOutText read_laid_out(const MigrationDirectory& directory, LaidOut file);
@@ -48,9 +48,15 @@ struct FlywayName {
     std::string version, name;
 };
 std::optional<FlywayName> flyway_name(const std::string& file_name);
-// A change of sqitch.plan, in its order, and the file it is in ("users@v1" for one that was reworked after the tag @v1).
+// Flyway's callbacks at one moment of `up`, in its order: "afterMigrateApplied__grants.sql", "afterMigrate.sql". None in a directory that is not Flyway's.
+// Throws Error(refused) for an event that ysdb has no moment for and that would change what the migrations do.
+std::vector<std::string> flyway_callbacks(const MigrationDirectory& directory, const std::vector<std::string>& names, bool before);
+LaidOutText read_flyway_callback(const MigrationDirectory& directory, const std::string& name);
+// A change of sqitch.plan, in its order, and the files it may be in, the likeliest first: "users@v2", "users@v1" for one that was reworked after the
+// tags @v1 and @v2; the first that exists is the one.
 struct PlannedChange {
-    std::string name, file;
+    std::string name;
+    std::vector<std::string> files;
 };
 std::vector<PlannedChange> read_plan(const Source& plan);
 // What sqitch.plan says of itself: "%project=shop".

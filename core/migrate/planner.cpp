@@ -19,9 +19,10 @@ void check_for_transaction(const Migration& file, const Statement& statement, co
     const std::string_view sql = statement.text(file.source);
     const auto refuse = [&](const std::string& message, const std::string& hint) { return file.source.fault(Code::refused, statement.begin, word_length(sql), message, hint); };
     if (facts.controls_transaction) {
-        throw refuse(facts.what + " in a migration: ysdb opens and ends the transaction itself", "take it out; for a file without one transaction write '-- migrate:up transaction:false'");
+        throw refuse(facts.what + " in a migration: ysdb opens and ends the transaction itself", file.transaction ? "take it out; for a file without one transaction write '-- migrate:up transaction:false'" : "take it out, or pair it: BEGIN and COMMIT make one transaction of what is between them");
     }
     if (facts.writes_to_client) throw refuse("COPY TO STDOUT in a migration: nobody reads its rows", "take it out");
+    if (statement.block != 0 && facts.outside_transaction) throw refuse(facts.what + " cannot run inside a transaction", "put it before the BEGIN or behind the COMMIT");
     if (file.transaction && facts.outside_transaction) {
         throw refuse(facts.what + " cannot run inside a transaction", "write '-- migrate:up transaction:false', best in a file of its own");
     }
@@ -142,14 +143,25 @@ void add_transaction(std::vector<plan::Unit>& units, const Progress& progress, c
 void add_single_steps(std::vector<plan::Unit>& units, const Progress& progress, const Variables& variables) {
     const Migration& file = progress.file();
     const std::size_t first = units.size();
+    int block = 0;
     for (std::size_t i = 0; i < progress.section().size(); ++i) {
         auto [step, outside, dirties] = make_step(file, progress.direction(), i, variables);
+        const int of = progress.section()[i].block;
+        if (of != 0 && of == block) {  // one transaction with those before it, or done with them
+            if (units.size() > first && units.back().block == of) {
+                units.back().dirties_session = units.back().dirties_session || dirties;
+                units.back().steps.push_back(std::move(step));
+            }
+            continue;
+        }
+        block = of;
         if (progress.done(step.number)) continue;
         plan::Unit unit = unit_of(file, progress.direction());
         step.begun = progress.begun(step.number);
         // Alone in its transaction a statement is what it is without one, and its outcome is never in doubt.
         unit.transaction = !outside;
-        unit.or_alone = unit.transaction;
+        unit.block = of;
+        unit.or_alone = unit.transaction && of == 0;
         unit.dirties_session = dirties;
         unit.opens = i == 0;
         unit.closes = false;

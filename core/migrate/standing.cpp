@@ -35,7 +35,7 @@ bool all_done(const Migration& file, const std::vector<plan::JournalEntry>& jour
     std::size_t done = 0;
     for (const plan::JournalEntry& entry : latest_by_step(journal)) {
         if (entry.event != plan::JournalEvent::done) return false;
-        if (entry.step == plan::whole_unit) return entry.hash == file.up.front().hash;
+        if (entry.step == plan::whole_unit) return !file.up.empty() && entry.hash == file.up.front().hash;
         const auto index = static_cast<std::size_t>(entry.step) - 1;
         if (index >= file.up.size() || file.up[index].hash != entry.hash) return false;
         ++done;

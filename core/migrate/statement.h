@@ -20,6 +20,7 @@ struct Statement {
     std::string probe;                // "-- migrate:probe SQL" in front of it
     std::optional<std::string> batch; // the options of "-- migrate:batch size:N ..." in front of it
     std::size_t batch_at = 0;         // where that comment begins
+    int block = 0;                    // in a file without a transaction: those with one number stand between a BEGIN and its COMMIT; 0: in none
     // SHA-256 over the tokens (law 20): literals verbatim but for CR LF, which counts as LF; comments and blanks not at all; PostgreSQL's
     // unquoted words in lower case. The same for ever: history compares it.
     std::string hash;

@@ -41,42 +41,36 @@ public:
         history.without_file.push_back(version);
     }
 
-    TheirHistory dbmate() {
-        TheirHistory history{"dbmate", "schema_migrations", {}, {}, {}};
+    void dbmate(TheirHistory& history) {
         const SqlResult rows = ask(clickhouse_ ? "SELECT version FROM schema_migrations FINAL WHERE applied" : "SELECT version::text FROM schema_migrations");
         for (std::size_t i = 0; i < rows.rows(); ++i) take(history, rows.row(i).text(0), "");
-        return history;
     }
 
-    TheirHistory golang_migrate() {
-        TheirHistory history{"golang-migrate", "schema_migrations", {}, {}, {}};
+    void golang_migrate(TheirHistory& history) {
         const SqlResult rows = ask(clickhouse_ ? "SELECT toString(version), dirty FROM schema_migrations ORDER BY sequence DESC LIMIT 1" : "SELECT version::text, dirty FROM schema_migrations");
-        if (rows.rows() == 0 || rows.row(0).text(0) == "-1") return history;
+        if (rows.rows() == 0 || rows.row(0).text(0) == "-1") return;
         const std::string version = rows.row(0).text(0);
         if (rows.row(0).truth(1)) {
             throw Error(Code::refused, "golang-migrate says that version " + version + " is dirty: it failed in the middle", "look what it did, then tell golang-migrate: migrate force VERSION");
         }
-        if (std::none_of(files_.begin(), files_.end(), [&](const LaidOut& file) { return same_version(file.version, version); })) {
+        const std::vector<std::string> names = names_in(directory_of(work_.context));    // it counts a way back alone, too
+        if (std::none_of(names.begin(), names.end(), [&](const std::string& name) { return split_file_name(name) && same_version(split_file_name(name)->first, version); })) {
             throw Error(Code::refused, "golang-migrate is at version " + version + ", of which there is no file", "bring the file back: what is behind it is not known otherwise");
         }
         for (const LaidOut& file : files_) {
             if (!version_less(version, file.version)) history.applied.emplace(file.version, "");
         }
-        return history;
     }
 
-    TheirHistory goose() {
-        TheirHistory history{"goose", "goose_db_version", {}, {}, {}};
+    void goose(TheirHistory& history) {
         const SqlResult rows = ask(clickhouse_ ? "SELECT toString(version_id), argMax(is_applied, tstamp), toString(max(tstamp)) FROM goose_db_version WHERE version_id > 0 GROUP BY version_id ORDER BY version_id"
                                                : "SELECT DISTINCT ON (version_id) version_id::text, is_applied, tstamp::timestamptz::text FROM goose_db_version WHERE version_id > 0 ORDER BY version_id, id DESC");
         for (std::size_t i = 0; i < rows.rows(); ++i) {
             if (rows.row(i).truth(1)) take(history, rows.row(i).text(0), rows.row(i).text_or(2, ""));
         }
-        return history;
     }
 
-    TheirHistory flyway() {
-        TheirHistory history{"Flyway", "flyway_schema_history", {}, {}, {}};
+    void flyway(TheirHistory& history) {
         const SqlResult rows = ask("SELECT version, description, type, checksum, installed_on::timestamptz::text, success FROM flyway_schema_history WHERE version IS DISTINCT FROM '0' OR type <> 'SCHEMA' ORDER BY installed_rank");
         std::map<std::string, std::string> by_version;
         for (std::size_t i = 0; i < rows.rows(); ++i) {
@@ -102,11 +96,9 @@ public:
             check(history, version, row);
         }
         for (const auto& [version, when] : by_version) take(history, version, when);
-        return history;
     }
 
-    TheirHistory sqitch() {
-        TheirHistory history{"sqitch", "sqitch.changes", {}, {}, {}};
+    void sqitch(TheirHistory& history) {
         const MigrationDirectory directory = directory_of(work_.context);
         const std::string project = plan_project({directory.shown, read_file(directory.path / "sqitch.plan")});
         const SqlResult rows = ask("SELECT change, committed_at::text FROM sqitch.changes WHERE project = $1 ORDER BY committed_at, change_id", Params{project});
@@ -116,7 +108,6 @@ public:
             if (file == files_.end()) throw Error(Code::refused, "sqitch deployed change '" + rows.row(i).text(0) + "', which is not in its plan", "bring the plan back to what was deployed");
             history.applied.emplace(file->version, rows.row(i).text(1));
         }
-        return history;
     }
 
 private:
@@ -150,6 +141,21 @@ std::uint32_t golang_migrate_lock(const std::string& schema, const std::string& 
     return crc32(schema + '\0' + table + '\0' + database) * 1486364155u;
 }
 
+std::int64_t flyway_lock(const std::string& schema, const std::string& table) {
+    std::uint32_t hash = 0;    // of UTF-16 code units
+    const std::string text = "\"" + schema + "\".\"" + table + "\"";
+    for (std::size_t at = 0; at < text.size();) {
+        const auto lead = static_cast<unsigned char>(text[at]);
+        const std::size_t bytes = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+        std::uint32_t point = bytes == 1 ? lead : lead & (0xffu >> (bytes + 1));
+        for (std::size_t i = 1; i < bytes && at + i < text.size(); ++i) point = point << 6 | (static_cast<unsigned char>(text[at + i]) & 0x3fu);
+        if (point < 0x10000) hash = hash * 31 + point;
+        else hash = (hash * 31 + (0xd7c0 + (point >> 10))) * 31 + (0xdc00 + (point & 0x3ff));
+        at += bytes;
+    }
+    return 0x466c79776179 + static_cast<std::int64_t>(static_cast<std::int32_t>(hash));
+}
+
 std::int32_t flyway_checksum(std::string_view text) {
     if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
     std::uint32_t sum = 0;
@@ -163,16 +169,30 @@ std::int32_t flyway_checksum(std::string_view text) {
     return static_cast<std::int32_t>(sum);
 }
 
-std::optional<TheirHistory> read_their_history(Workspace& work) {
+std::optional<TheirHistory> find_their_history(Workspace& work) {
     const std::vector<LaidOut> files = laid_out_files(work.context);
     Reader reader(work, files);
     const auto any = [&](Layout layout) { return std::any_of(files.begin(), files.end(), [&](const LaidOut& file) { return file.layout == layout; }); };
     const bool postgres = work.store->dialect() == Dialect::postgres;
-    if (any(Layout::sqitch)) return postgres && reader.there("sqitch.changes") ? std::optional(reader.sqitch()) : std::nullopt;
-    if (any(Layout::flyway)) return postgres && reader.there("flyway_schema_history") ? std::optional(reader.flyway()) : std::nullopt;
-    if (any(Layout::golang_migrate)) return reader.there("schema_migrations") ? std::optional(reader.golang_migrate()) : std::nullopt;
-    if (any(Layout::goose)) return reader.there("goose_db_version") ? std::optional(reader.goose()) : std::nullopt;
-    return reader.there("schema_migrations") ? std::optional(reader.dbmate()) : std::nullopt;
+    const auto of = [&](const char* tool, const char* table, bool has_it) { return has_it && reader.there(table) ? std::optional(TheirHistory{tool, table, {}, {}, {}}) : std::nullopt; };
+    if (any(Layout::sqitch)) return of("sqitch", "sqitch.changes", postgres);
+    if (any(Layout::flyway)) return of("Flyway", "flyway_schema_history", postgres);
+    if (any(Layout::golang_migrate)) return of("golang-migrate", "schema_migrations", true);
+    if (any(Layout::goose)) return of("goose", "goose_db_version", true);
+    return of("dbmate", "schema_migrations", true);
+}
+
+std::optional<TheirHistory> read_their_history(Workspace& work) {
+    std::optional<TheirHistory> history = find_their_history(work);
+    if (!history) return history;
+    const std::vector<LaidOut> files = laid_out_files(work.context);
+    Reader reader(work, files);
+    if (history->tool == "sqitch") reader.sqitch(*history);
+    else if (history->tool == "Flyway") reader.flyway(*history);
+    else if (history->tool == "golang-migrate") reader.golang_migrate(*history);
+    else if (history->tool == "goose") reader.goose(*history);
+    else reader.dbmate(*history);
+    return history;
 }
 
 }  // namespace ysdb::migrate

@@ -1,3 +1,5 @@
+#include <deque>
+
 #include "core/base/fault.h"
 #include "core/base/text.h"
 #include "core/migrate/guard.h"
@@ -14,20 +16,18 @@ class Run {
 public:
     Run(const Workspace& work, const UpOptions& options) : selected_(select_pending(work.standings, options)), pending_(selected_.size()) {
         if (selected_.empty()) return;
-        if (work.before_up) {
-            before_.file = &*work.before_up;
-            selected_.insert(selected_.begin(), &before_);
-        }
-        if (work.after_up) {
-            after_.file = &*work.after_up;
-            selected_.push_back(&after_);
+        for (const Migration& file : work.before_up) callbacks_.emplace_back().file = &file;
+        for (const Standing& standing : callbacks_) selected_.insert(selected_.end() - static_cast<std::ptrdiff_t>(pending_), &standing);
+        for (const Migration& file : work.after_up) {
+            callbacks_.emplace_back().file = &file;
+            selected_.push_back(&callbacks_.back());
         }
     }
     const std::vector<const Standing*>& selected() const { return selected_; }
     bool empty() const { return pending_ == 0; }
 
 private:
-    Standing before_, after_;
+    std::deque<Standing> callbacks_;
     std::vector<const Standing*> selected_;
     std::size_t pending_;
 };

@@ -18,10 +18,10 @@ SqlStore& sql_of(Context& context, const std::string& name) {
     throw Error(Code::config, "store '" + name + "' takes no SQL: migrations cannot run there", "name a PostgreSQL or ClickHouse store");
 }
 
-std::optional<Migration> callback(Context& context, const std::string& name, const std::string& environment) {
-    std::optional<Migration> file = read_callback(directory_of(context), name, context.config.migrate.store, [&](const std::string& store) { return sql_of(context, store).dialect(); });
-    if (file && !file->runs_in(environment)) file.reset();
-    return file;
+std::vector<Migration> callbacks(Context& context, const std::vector<std::string>& names, Moment moment, const std::string& environment) {
+    std::vector<Migration> files = read_callbacks(directory_of(context), names, moment, context.config.migrate.store, [&](const std::string& store) { return sql_of(context, store).dialect(); });
+    std::erase_if(files, [&](const Migration& file) { return !file.runs_in(environment); });
+    return files;
 }
 
 }  // namespace
@@ -32,9 +32,9 @@ MigrationDirectory directory_of(const Context& context) {
     return {path, dir};
 }
 
-std::vector<Migration> read_files(Context& context) {
+std::vector<Migration> read_files(Context& context, const std::vector<std::string>& names) {
     std::map<std::string, Dialect> dialects;
-    return read_migrations(directory_of(context), context.config.migrate.store, [&](const std::string& store) {
+    return read_migrations(directory_of(context), names, context.config.migrate.store, [&](const std::string& store) {
         const auto found = dialects.find(store);
         return found != dialects.end() ? found->second : dialects.emplace(store, sql_of(context, store).dialect()).first->second;
     });
@@ -61,7 +61,7 @@ struct Workspace::Begun {
     SqlStore* store;
     std::string environment;
     std::vector<Migration> files;
-    std::optional<Migration> before_up, after_up;
+    std::vector<Migration> before_up, after_up;
     std::unique_ptr<Told> told;
     bool has_read;
 
@@ -76,9 +76,10 @@ struct Workspace::Begun {
             if (has_read) answer->read(context, *store);
             return answer;
         });
-        files = read_files(context);
-        before_up = callback(context, "before-up", environment);
-        after_up = callback(context, "after-up", environment);
+        const std::vector<std::string> names = names_in(directory_of(context));
+        files = read_files(context, names);
+        before_up = callbacks(context, names, Moment::before_up, environment);
+        after_up = callbacks(context, names, Moment::after_up, environment);
         told = telling.get();
     }
 };

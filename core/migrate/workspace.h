@@ -13,7 +13,8 @@
 namespace ysdb::migrate {
 
 MigrationDirectory directory_of(const Context& context);
-std::vector<Migration> read_files(Context& context);
+// `names`: what the directory holds.
+std::vector<Migration> read_files(Context& context, const std::vector<std::string>& names);
 // The same files by name, without what is in them; goose's are told by their text.
 std::vector<LaidOut> laid_out_files(const Context& context);
 
@@ -39,7 +40,7 @@ public:
     SqlStore* store;
     std::string environment;                 // where this is
     std::vector<Migration> files;
-    std::optional<Migration> before_up, after_up;   // callbacks
+    std::vector<Migration> before_up, after_up;   // callbacks
     std::unique_ptr<SqlSession> session;
     plan::Journal journal;
     std::vector<HistoryRow> history;

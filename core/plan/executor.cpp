@@ -416,7 +416,7 @@ Executor::Lane& Executor::lane(const std::string& name) {
 
 JournalEntry Executor::entry(const Unit& unit, JournalEvent event, const std::string& label) const {
     const Step& step = unit.steps.front();
-    const bool all = unit.steps.size() > 1 || (unit.transaction && unit.opens && unit.closes);
+    const bool all = unit.block == 0 && (unit.steps.size() > 1 || (unit.transaction && unit.opens && unit.closes));
     return {unit.key, all ? whole_unit : step.number, event, step.hash, unit.store, step.place, label, ""};
 }
 

@@ -82,6 +82,7 @@ struct Unit {
     std::string store;
     bool transaction = true;
     bool or_alone = false;                         // when the server says that no transaction can hold its one step: without one
+    int block = 0;                                 // a transaction amid others of its key, which the journal knows by its first step; 0: none
     std::vector<Step> steps;                       // empty: all were done before, only the record is missing
     std::string undo;                              // how to take it back
     std::optional<Millis> lock_timeout;            // instead of the executor's

@@ -3,29 +3,17 @@
 // programs: dbmate
 #include <doctest/doctest.h>
 
-
 #include "core/base/process.h"
 #include "tests/live/migrate_project.h"
 
 using namespace ysdb;
 using namespace ysdb::test;
 
-namespace {
-
-// The URL as dbmate takes it.
-std::string plain_url(const MigrateProject& project) {
-    const std::string config = read_file(project.directory() / "ysdb.toml");
-    const auto begin = config.find("postgres://");
-    return config.substr(begin, config.find('"', begin) - begin) + "?sslmode=disable";
-}
-
-}  // namespace
-
 TEST_CASE("the real dbmate applies, ysdb adopts and goes on, and the schema shows both") {
     MigrateProject project;
     project.file("20260101000001_a.sql", "-- migrate:up\nCREATE TABLE a (id int);\n\n-- migrate:down\nDROP TABLE a;\n");
     project.file("20260101000002_b.sql", "-- migrate:up transaction:false\nCREATE INDEX CONCURRENTLY a_id ON a (id);\n\n-- migrate:down\nDROP INDEX a_id;\n");
-    const CommandResult applied = run_command({{"dbmate", "--url", plain_url(project), "--migrations-dir", (project.directory() / "migrations").string(), "--no-dump-schema", "up"}}, Deadline::after(Millis(60'000)));
+    const CommandResult applied = run_command({{"dbmate", "--url", project.postgres_url() + "?sslmode=disable", "--migrations-dir", (project.directory() / "migrations").string(), "--no-dump-schema", "up"}}, Deadline::after(Millis(60'000)));
     CAPTURE(applied.err);
     REQUIRE(applied.exit_code == 0);
     project.file("20260101000003_c.sql", "-- migrate:up\nCREATE TABLE c (id int);\n\n-- migrate:down\nDROP TABLE c;\n");

@@ -16,13 +16,6 @@ CommandResult adopt(const MigrateProject& project, std::vector<std::string> more
     return project.ysdb(more);
 }
 
-// The URL of the project's database.
-std::string plain_url(const MigrateProject& project) {
-    const std::string config = read_file(project.directory() / "ysdb.toml");
-    const auto begin = config.find("postgres://");
-    return config.substr(begin, config.find('"', begin) - begin);
-}
-
 }  // namespace
 
 TEST_CASE("goose: what it applied is taken over and nothing run; up goes on in its layout, and its lock is respected") {
@@ -45,13 +38,19 @@ TEST_CASE("goose: what it applied is taken over and nothing run; up goes on in i
     CHECK(project.ysdb({"adopt"}).exit_code == 7);  // nobody to ask
 
     StoreConfig here = store_config("main");
-    here.url = plain_url(project);
+    here.url = project.postgres_url();
     const auto session = open_store(here)->sql()->open_session("goose", Deadline::after(Millis(20'000)));
     session->query("SELECT pg_advisory_lock(4097083626)", Deadline::after(Millis(20'000)));
     const CommandResult locked = adopt(project, {"--lock-wait", "300ms"});
     CHECK(locked.exit_code == 6);
     CHECK(has(locked.err, "a run of goose holds its lock"));
     session->query("SELECT pg_advisory_unlock(4097083626)", Deadline::after(Millis(20'000)));
+
+    // Its lock behind a pooler: a row with a lease.
+    project.pg("CREATE TABLE goose_lock (lock_id bigint PRIMARY KEY, locked boolean NOT NULL, lease_expires_at timestamptz)");
+    project.pg("INSERT INTO goose_lock VALUES (4097083626, true, now() + interval '1 minute')");
+    CHECK(adopt(project, {"--lock-wait", "300ms"}).exit_code == 6);
+    project.pg("UPDATE goose_lock SET lease_expires_at = now()");
 
     const CommandResult done = adopt(project);
     CAPTURE(done.err);
@@ -86,6 +85,23 @@ TEST_CASE("golang-migrate: all up to its version; dirty is refused; --convert ke
     CHECK(std::filesystem::exists(project.directory() / "migrations/adopted/1_a.up.sql"));
     CHECK(project.ysdb({"up"}).exit_code == 0);
     CHECK(project.pg("SELECT to_regclass('c') IS NOT NULL") == "t");
+}
+
+TEST_CASE("--convert keeps transactions as they were: one, none, or those of BEGIN and COMMIT; and files without a statement") {
+    MigrateProject project;
+    project.file("1_a.up.sql", "CREATE TABLE a (id int);\nBEGIN;\nCREATE TABLE b (id int);\nCOMMIT;\n");
+    project.file("2_b.up.sql", "BEGIN;\nCREATE TABLE c (id int);\nCREATE TABLE d (id int);\nCOMMIT;\nCREATE INDEX CONCURRENTLY c_id ON c (id);\nCOMMIT;\n");
+    project.file("3_c.up.sql", "-- nothing\n");
+    project.file("4_d.up.sql", "CREATE TABLE e (id int);");
+    project.pg("CREATE TABLE schema_migrations (version bigint PRIMARY KEY, dirty boolean NOT NULL)");
+    project.pg("INSERT INTO schema_migrations VALUES (3, false)");
+    const CommandResult done = adopt(project, {"--convert"});
+    CAPTURE(done.err);
+    REQUIRE(done.exit_code == 0);
+    CHECK(read_file(project.migrations() / "1_a.sql") == "-- migrate:up\nCREATE TABLE a (id int);\n\nCREATE TABLE b (id int);\n\n");
+    CHECK(read_file(project.migrations() / "2_b.sql") == "-- migrate:up transaction:false\nBEGIN;\nCREATE TABLE c (id int);\nCREATE TABLE d (id int);\nCOMMIT;\nCREATE INDEX CONCURRENTLY c_id ON c (id);\n\n");
+    CHECK(read_file(project.migrations() / "3_c.sql") == "-- migrate:up empty:true\n-- nothing\n");
+    CHECK(states(project) == "1:applied 2:applied 3:applied 4:pending");
 }
 
 TEST_CASE("Flyway: dotted versions, baselines and repeatables; an edited repeatable is applied again") {

@@ -18,13 +18,13 @@ bool has(const std::string& text, const std::string& part) { return text.find(pa
 
 void mixed_files(const MigrateProject& project) {
     project.file("0001_plain.sql", "CREATE TABLE a (id int);\nINSERT INTO a VALUES (1);");
-    project.file("0002_alone.sql", "-- migrate:up transaction:false\nINSERT INTO a VALUES (2);\nCREATE INDEX CONCURRENTLY a_id ON a (id);\nINSERT INTO a VALUES (3);");
+    project.file("0002_alone.sql", "-- migrate:up transaction:false\nBEGIN;\nINSERT INTO a VALUES (2);\nINSERT INTO a VALUES (5);\nCOMMIT;\nCREATE INDEX CONCURRENTLY a_id ON a (id);\nINSERT INTO a VALUES (3);");
     project.file("0003_analytics.sql", "-- migrate:up store:analytics\nCREATE TABLE p (x Int32) ENGINE = MergeTree ORDER BY x;\nALTER TABLE p ADD COLUMN y Int32;");
     project.file("0004_last.sql", "INSERT INTO a VALUES (4);");
 }
 
 void check_whole(const MigrateProject& project) {
-    CHECK(project.pg("SELECT string_agg(id::text, ' ' ORDER BY id) FROM a") == "1 2 3 4");
+    CHECK(project.pg("SELECT string_agg(id::text, ' ' ORDER BY id) FROM a") == "1 2 3 4 5");
     CHECK(project.pg("SELECT indisvalid FROM pg_index WHERE indexrelid = 'a_id'::regclass") == "t");
     CHECK(project.ch("SELECT count() FROM system.columns WHERE database = currentDatabase() AND table = 'p'") == "2");
     CHECK(project.pg("SELECT string_agg(version, ' ' ORDER BY version) FROM ysdb.migrations") == "0001 0002 0003 0004");

@@ -20,8 +20,9 @@ public:
         std::filesystem::create_directories((place_.path() / name).parent_path());
         write_file_atomically(place_.path() / name, text);
     }
+    MigrationDirectory place() const { return {place_.path(), "migrations"}; }
     std::vector<Migration> read() const {
-        return read_migrations({place_.path(), "migrations"}, "main", [](const std::string&) { return Dialect::postgres; });
+        return read_migrations(place(), "main", [](const std::string&) { return Dialect::postgres; });
     }
     // "1_users: CREATE TABLE a | CREATE TABLE b; down: DROP TABLE a"
     std::string show() const {
@@ -89,6 +90,19 @@ TEST_CASE("goose's sections and annotations are read as they are, line for line"
     CHECK(first.source.where(first.up[1].begin) == "migrations/00001_a.sql:5:1");
 }
 
+TEST_CASE("goose's StatementEnd ends a statement; what StatementBegin holds is one transaction where the file has none") {
+    const Directory directory;
+    directory.file("1_a.sql", "-- +goose Up\n-- +goose StatementBegin\nSELECT 1\n-- +goose StatementEnd\nSELECT 2;\n");
+    directory.file("2_b.sql", "-- +goose NO TRANSACTION\n-- +goose Up\n-- +goose StatementBegin\nSELECT 1;\nSELECT 2\n-- +goose StatementEnd\n-- +goose StatementBegin\nVACUUM a;\n-- +goose StatementEnd\nSELECT 3;\n");
+    CHECK(directory.show() == "1_a: SELECT 1 | SELECT 2\n2_b (no transaction): SELECT 1 | SELECT 2 | VACUUM a | SELECT 3\n");
+    std::string blocks;
+    const Migration second = directory.read()[1];
+    for (const Statement& statement : second.up) blocks += std::to_string(statement.block);
+    CHECK(blocks == "1100");
+    CHECK(second.source.where(second.up[1].begin) == "migrations/2_b.sql:5:1");
+    CHECK(second.source.where(second.up[3].begin) == "migrations/2_b.sql:10:1");
+}
+
 TEST_CASE("what only goose can do is refused with its place") {
     const Directory unknown, environment, open;
     unknown.file("1_a.sql", "-- +goose Up\n-- +goose Sideways\nSELECT 1;\n");
@@ -108,9 +122,90 @@ TEST_CASE("golang-migrate's pairs are one migration; BEGIN and COMMIT around a f
                               "000002_b (no transaction): CREATE INDEX CONCURRENTLY i ON a (id)\n");
     const Migration first = directory.read().front();
     CHECK(first.source.where(first.up[0].begin) == "migrations/000001_a.up.sql:2:1");
-    const Directory half;
-    half.file("1_a.down.sql", "DROP TABLE a;");
-    CHECK(half.refusal() == "migrations/1_a.down.sql: a way back without 1_a.up.sql");
+}
+
+TEST_CASE("golang-migrate's pairs are told by their version, whatever they are called; a way back alone is passed over") {
+    const Directory directory;
+    directory.file("01_a.up.sql", "SELECT 1;");
+    directory.file("1_before_it_was_renamed.down.sql", "SELECT 2;");
+    directory.file("2_dropped.down.sql", "SELECT 3;");
+    CHECK(directory.show() == "01_a: SELECT 1; down: SELECT 2\n");
+    directory.file("1_b.up.sql", "SELECT 4;");
+    CHECK(directory.refusal() == "two files have the version 1: migrations/01_a.up.sql and migrations/1_b.up.sql");
+}
+
+TEST_CASE("what another tool applies without a statement counts, and is told apart from a file of ours that was forgotten") {
+    const Directory directory;
+    directory.file("1_a.up.sql", "-- nothing to do any more\n");
+    directory.file("2_b.sql", "-- +goose Up\n-- +goose Down\nSELECT 1;\n");
+    directory.file("V3__c.sql", "");
+    directory.file("4_d.sql", "-- migrate:up empty:true\n");
+    CHECK(directory.show() == "1_a:\n2_b:; down: SELECT 1\n3_c:\n4_d:\n");
+    directory.file("5_e.sql", "-- migrate:up\n");
+    CHECK(directory.refusal() == "migrations/5_e.sql: no statement to apply");
+}
+
+TEST_CASE("BEGIN and COMMIT of other tools are left out: the file is one transaction; where it can be none, they make transactions of what is between") {
+    const Directory directory;
+    directory.file("1_a.up.sql", "SELECT 1; BEGIN; SELECT 2; COMMIT; START TRANSACTION; SELECT 3; END;");
+    directory.file("2_b.sql", "-- +goose Up\nSELECT 1;\nCOMMIT;\n");
+    directory.file("3_c.sql", "-- +goose NO TRANSACTION\n-- +goose Up\nSELECT 1;\nBEGIN;\nSELECT 2;\nSELECT 3;\nCOMMIT;\nVACUUM a;\nBEGIN;\nSELECT 4;\n");
+    directory.file("4_d.up.sql", "BEGIN; ALTER TYPE mood ADD VALUE 'fine'; COMMIT; BEGIN; UPDATE a SET b = 'fine'; SELECT 5; COMMIT;");
+    directory.file("5_e.up.sql", "BEGIN; SELECT 1; ROLLBACK;");
+    CHECK(directory.show() == "1_a: SELECT 1 | SELECT 2 | SELECT 3\n"
+                              "2_b: SELECT 1\n"
+                              "3_c (no transaction): SELECT 1 | SELECT 2 | SELECT 3 | VACUUM a | SELECT 4\n"
+                              "4_d (no transaction): ALTER TYPE mood ADD VALUE 'fine' | UPDATE a SET b = 'fine' | SELECT 5\n"
+                              "5_e: SELECT 1 | ROLLBACK\n");  // the planner refuses the last
+    const auto blocks = [&](std::size_t file) {
+        std::string text;
+        for (const Statement& statement : directory.read().at(file).up) text += std::to_string(statement.block);
+        return text;
+    };
+    CHECK(blocks(2) == "01100");
+    CHECK(blocks(3) == "122");
+}
+
+TEST_CASE("in a file of ours without one transaction, BEGIN and COMMIT make one of what is between them") {
+    const Directory directory;
+    directory.file("1_a.sql", "-- migrate:up transaction:false\nBEGIN;\nSELECT 1;\nSELECT 2;\nCOMMIT;\nSELECT 3;\n-- migrate:down\nBEGIN;\nSELECT 4;\nCOMMIT;\n");
+    directory.file("2_b.sql", "-- migrate:up transaction:false\nSELECT 1;\nCOMMIT;\n");
+    directory.file("3_c.sql", "-- migrate:up transaction:false\nBEGIN;\nSELECT 1;\n");
+    CHECK(directory.show() == "1_a (no transaction): SELECT 1 | SELECT 2 | SELECT 3; down: SELECT 4\n"
+                              "2_b (no transaction): SELECT 1 | COMMIT\n"  // the planner refuses these
+                              "3_c (no transaction): BEGIN | SELECT 1\n");
+    CHECK(directory.read()[0].up[1].block == 1);
+    CHECK(directory.read()[0].down[0].block == 1);
+    directory.file("4_d.sql", "-- migrate:up transaction:false\nBEGIN;\n-- migrate:batch size:10\nUPDATE a SET b = 1;\nCOMMIT;\n");
+    CHECK(directory.refusal() == "migrations/4_d.sql:3:1: batches are transactions of their own, and this statement stands between BEGIN and COMMIT");
+}
+
+TEST_CASE("Flyway's callbacks run in its order, and those that ysdb has no moment for are refused") {
+    const Directory directory;
+    const auto callbacks = [&](Moment moment) {
+        std::string text;
+        for (const Migration& callback : read_callbacks(directory.place(), names_in(directory.place()), moment, "main", [](const std::string&) { return Dialect::postgres; })) text += callback.version + " ";
+        return text;
+    };
+    for (const char* name : {"afterMigrate.sql", "afterMigrate__1_b.sql", "afterMigrateApplied__2.sql", "afterMigrateApplied__1.sql", "beforeMigrate.sql", "beforeClean.sql"}) directory.file(name, "SELECT '${word}';");
+    CHECK(callbacks(Moment::after_up).empty());  // nothing of Flyway's but these names
+    directory.file("V1__a.sql", "SELECT 1;");
+    directory.file("after-up.sql", "SELECT 1;");
+    CHECK(callbacks(Moment::before_up) == "beforeMigrate ");
+    CHECK(callbacks(Moment::after_up) == "after-up afterMigrateApplied__1 afterMigrateApplied__2 afterMigrate afterMigrate__1_b ");
+    directory.file("beforeEachMigrate.sql", "SELECT 1;");
+    CHECK_THROWS_WITH_AS(callbacks(Moment::before_up), doctest::Contains("migrations/beforeEachMigrate.sql: ysdb has no moment for Flyway's beforeEachMigrate"), Error);
+}
+
+TEST_CASE("Flyway's words beside a script are minded") {
+    const Directory directory;
+    directory.file("V1__a.sql", "SELECT '${x}';");
+    directory.file("V1__a.sql.conf", "# why\nexecuteInTransaction = false\nplaceholderReplacement=false\n");
+    const Migration first = directory.read().front();
+    CHECK(!first.transaction);
+    CHECK(!first.variables);
+    directory.file("V1__a.sql.conf", "shouldExecute=${x}==1\n");
+    CHECK(directory.refusal() == "migrations/V1__a.sql.conf:1:1: ysdb does not know what this means to Flyway");
 }
 
 TEST_CASE("Flyway's versions have dots, U files are the way back, R files come last") {
@@ -143,18 +238,22 @@ TEST_CASE("sqitch's plan gives the order; a reworked change is read from its tag
     CHECK(directory.show() == "0001_users: CREATE TABLE users (id int)\n0002_orders: CREATE TABLE orders (id int)\n"
                               "0003_users: ALTER TABLE users ADD x int; down: ALTER TABLE users DROP x; verify: SELECT x FROM users WHERE false\n");
     CHECK(plan_project({"p", "%project=shop\n"}) == "shop");
+    // It was set aside at a later tag than the first behind it.
+    const Directory late;
+    late.file("sqitch.plan", "a 2026 A <a@b>\n@v1 2026 A <a@b>\nb 2026 A <a@b>\n@v2 2026 A <a@b>\n@v3 2026 A <a@b>\na [a@v2] 2026 A <a@b>\n");
+    late.file("deploy/a@v2.sql", "SELECT 1;");
+    late.file("deploy/a.sql", "SELECT 2;");
+    late.file("deploy/b.sql", "BEGIN; COMMIT;");
+    CHECK(late.show() == "0001_a: SELECT 1\n0002_b:\n0003_a: SELECT 2\n");
     const Directory twice;
     twice.file("sqitch.plan", "a 2026 A <a@b>\na 2026 A <a@b>\n");
     CHECK(twice.refusal() == "migrations/sqitch.plan:2:1: change 'a' is there twice with no tag between");
 }
 
-TEST_CASE("BEGIN and COMMIT in our own files are still refused, and so are those inside another tool's") {
+TEST_CASE("BEGIN and COMMIT in a file of ours that is one transaction are left to be refused") {
     const Directory own;
     own.file("1_a.sql", "BEGIN; SELECT 1; COMMIT;");
-    CHECK(own.show() == "1_a: BEGIN | SELECT 1 | COMMIT\n");  // the planner refuses it
-    const Directory inside;
-    inside.file("1_a.up.sql", "SELECT 1; BEGIN; SELECT 2; COMMIT;");
-    CHECK(inside.show() == "1_a: SELECT 1 | BEGIN | SELECT 2 | COMMIT\n");
+    CHECK(own.show() == "1_a: BEGIN | SELECT 1 | COMMIT\n");
 }
 
 TEST_CASE("the numbers of other tools are what they compute") {
@@ -162,5 +261,8 @@ TEST_CASE("the numbers of other tools are what they compute") {
     CHECK(flyway_checksum("1234\n56789\n") == static_cast<std::int32_t>(0xcbf43926u));
     CHECK(flyway_checksum("\xef\xbb\xbf" "1234\r\n56789") == flyway_checksum("1234\n56789"));
     CHECK(golang_migrate_lock("public", "schema_migrations", "postgres") == 143310882u);  // by another implementation of CRC-32
+    CHECK(flyway_lock("public", "flyway_schema_history") == 77433833903597);  // by Java
+    CHECK(flyway_lock("b\xc3\xb6rse", "flyway_schema_history") == 77430710021706);
+    CHECK(flyway_lock("\xf0\x9f\x92\xa1", "h") == 77432372838947);
     CHECK(golang_migrate_lock("public", "schema_migrations", "postgres") != golang_migrate_lock("public", "schema_migrations", "other"));
 }

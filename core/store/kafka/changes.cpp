@@ -18,7 +18,7 @@ namespace ysdb::kafka {
 
 namespace {
 
-constexpr std::size_t queue_bytes = 64u << 20;   // that wait for the brokers; then apply() waits
+constexpr std::size_t queue_bytes = 16u << 20;   // that wait for the brokers, a table; then apply() waits
 constexpr std::size_t framing = 256;             // of one record in a request of its own
 const char* const not_utf8 = "is not UTF-8: JSON cannot hold it";
 
