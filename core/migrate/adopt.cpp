@@ -34,9 +34,9 @@ void lock_out(Workspace& work, const TheirHistory& history, Millis wait) {
     }
     if (history.tool == "sqitch") keys = {"75474063"};
     if (history.tool == "golang-migrate") {
-        const SqlResult place = ask("SELECT current_schema(), current_database()", {});
+        const SqlResult place = ask("SELECT n.nspname, current_database(), c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = to_regclass($1)", {history.table});
         // Told a URL, as its command is, it takes the path for the database's name; within a program it asks the server.
-        for (const std::string& database : {"/" + place.row(0).text(1), place.row(0).text(1)}) keys.push_back(std::to_string(golang_migrate_lock(place.row(0).text_or(0, "public"), "schema_migrations", database)));
+        for (const std::string& database : {"/" + place.row(0).text(1), place.row(0).text(1)}) keys.push_back(std::to_string(golang_migrate_lock(place.row(0).text(0), place.row(0).text(2), database)));
     }
     if (history.tool == "Flyway") {
         const SqlResult place = ask("SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = to_regclass($1)", {history.table});
@@ -69,6 +69,8 @@ void add_row(Taken& taken, const Workspace& work, const Migration& migration, co
 
 Taken take_over(const Workspace& work, const TheirHistory& history) {
     Taken taken;
+    std::string tool = history.tool;
+    if (history.elsewhere) tool += std::string(whose_history_is) + history.table;
     for (const Standing& standing : work.standings) {
         if (standing.file == nullptr) continue;
         const Migration& file = *standing.file;
@@ -76,7 +78,7 @@ Taken take_over(const Workspace& work, const TheirHistory& history) {
         const bool known = standing.row != nullptr;
         const bool theirs = applied != history.applied.end();
         taken.table.rows.push_back({file.version, file.name, theirs && !applied->second.empty() ? Value(applied->second) : Value(), std::string(known ? "known" : theirs ? "adopted" : "pending")});
-        if (theirs && !known) add_row(taken, work, file, history.tool, applied->second);
+        if (theirs && !known) add_row(taken, work, file, tool, applied->second);
     }
     std::stable_sort(taken.rows.begin(), taken.rows.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
     for (const std::string& version : history.without_file) {
@@ -86,7 +88,7 @@ Taken take_over(const Workspace& work, const TheirHistory& history) {
         Migration gone;
         gone.version = version;
         gone.store = work.home;
-        add_row(taken, work, gone, history.tool, "");
+        add_row(taken, work, gone, tool, "");
     }
     return taken;
 }
@@ -154,12 +156,12 @@ Report adopt(Context& context, const AdoptOptions& options) {
     Workspace work(context);
     const auto lock = plan::RunnerLock::acquire(context, *work.store, *work.session, "migrate", options.lock_wait);
     work.read();
-    auto history = find_their_history(work);
+    auto history = find_their_history(work, options.table);
     if (!history) {
         throw Error(Code::refused, "store '" + work.home + "' has no history of dbmate, goose, golang-migrate, Flyway or sqitch that fits the files", "a new project needs none: ysdb migrate up; a database that was migrated by hand: ysdb migrate baseline V");
     }
     lock_out(work, *history, options.lock_wait);
-    history = read_their_history(work);
+    history = read_their_history(work, options.table);
     Taken taken = take_over(work, *history);
     const std::vector<Conversion> conversions = options.convert ? convert(work) : std::vector<Conversion>{};
 

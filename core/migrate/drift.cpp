@@ -4,6 +4,7 @@
 #include <set>
 
 #include "core/base/fault.h"
+#include "core/migrate/adopt.h"
 #include "core/migrate/migrate.h"
 #include "core/migrate/replay.h"
 #include "core/migrate/scratch.h"
@@ -15,26 +16,48 @@ namespace ysdb::migrate {
 
 namespace {
 
-// Where the tables of tools stand that migrations were adopted from: they are no migration's.
-bool of_another_tool(const schema::Object& object) {
-    for (const char* table : {"schema_migrations", "goose_db_version", "flyway_schema_history"}) {
-        if (object.name.find(table) != std::string::npos || object.table.ends_with(table)) return true;
+// The tables of tools that migrations were adopted from: they are no migration's.
+class Adopted {
+public:
+    Adopted() = default;
+    explicit Adopted(Workspace& work) {
+        if (work.store->dialect() == Dialect::questdb) return;
+        try {
+            const SqlResult tools = work.session->query("SELECT DISTINCT tool FROM ysdb.migrations WHERE tool LIKE '%adopted from%'", work.context.deadline());
+            any_ = tools.rows() > 0;
+            for (std::size_t i = 0; i < tools.rows(); ++i) {
+                const std::string tool = tools.row(i).text(0);
+                const auto named = tool.find(whose_history_is);
+                if (named == std::string::npos) continue;
+                elsewhere_.push_back(tool.substr(named + whose_history_is.size()));
+            }
+        } catch (const Error& error) {
+            if (!plan::is_missing_table(error)) throw;
+        }
     }
-    return object.name == "sqitch" || object.name.starts_with("sqitch.") || object.table.starts_with("sqitch.");
-}
 
-// Whether the history was taken over from another tool.
-bool adopted(Workspace& work) {
-    try {
-        return work.session->query("SELECT count(*) FROM ysdb.migrations WHERE tool LIKE '%adopted from%'", work.context.deadline()).row(0).text(0) != "0";
-    } catch (const Error& error) {
-        if (!plan::is_missing_table(error)) throw;
-        return false;
+    bool has(const schema::Object& object) const {
+        if (!any_) return false;
+        for (const char* table : {"schema_migrations", "goose_db_version", "goose_lock", "flyway_schema_history"}) {
+            if (object.name.find(table) != std::string::npos || object.table.ends_with(table)) return true;
+        }
+        const auto its = [&](const std::string& table) { return object.table == table || object.name == table || bare(object.name).starts_with(bare(table) + "_"); };  // and its sequence
+        if (std::any_of(elsewhere_.begin(), elsewhere_.end(), its)) return true;
+        return object.name == "sqitch" || object.name.starts_with("sqitch.") || object.table.starts_with("sqitch.");
     }
-}
+
+private:
+    static std::string bare(std::string name) {
+        std::erase(name, '"');
+        return name;
+    }
+
+    bool any_ = false;
+    std::vector<std::string> elsewhere_;    // as schemas name them
+};
 
 // Partitions that `ysdb partition` makes and drops.
-std::function<bool(const schema::Object&)> ignored(Context& context, const std::string& store, const schema::Schema& live, bool theirs) {
+std::function<bool(const schema::Object&)> ignored(Context& context, const std::string& store, const schema::Schema& live, const Adopted& theirs) {
     std::set<std::string> managed;  // parents, as the model names them
     for (const PartitionConfig& partition : context.config.partitions) {
         if (!partition.table.starts_with(store + ".") || live.dialect != Dialect::postgres) continue;
@@ -48,7 +71,7 @@ std::function<bool(const schema::Object&)> ignored(Context& context, const std::
         const auto of = object.name.find(" of ");
         if (managed.contains(object.name.substr(of + 4)) || partitions.contains(object.name.substr(of + 4))) partitions.insert(object.table);
     }
-    return [partitions, theirs](const schema::Object& object) { return partitions.contains(object.table) || (theirs && of_another_tool(object)); };
+    return [partitions, theirs](const schema::Object& object) { return partitions.contains(object.table) || theirs.has(object); };
 }
 
 }  // namespace
@@ -69,7 +92,7 @@ Report drift(Context& context, const DriftOptions& options) {
     }
     fault::point("drift.apply.after");
 
-    const bool theirs = adopted(work);
+    const Adopted theirs(work);
     Report report;
     report.warnings = applied.warnings;
     std::string text;
@@ -81,7 +104,7 @@ Report drift(Context& context, const DriftOptions& options) {
         const schema::Schema expected = schema::read(stores.get(store), {}, context.deadline());
         objects += static_cast<std::int64_t>(live.objects.size());
         for (const std::string& name : live.left_out) report.warnings.push_back("store '" + store + "': not compared: " + name);
-        for (const schema::Difference& difference : compare(live, expected, ignored(context, store, live, store == work.home && theirs))) {
+        for (const schema::Difference& difference : compare(live, expected, ignored(context, store, live, store == work.home ? theirs : Adopted()))) {
             ++count;
             const std::string side(side_name(difference.side));
             text += fmt::format("{}{}: {} {}: {}\n--- expected, by the migrations\n+++ live\n{}", text.empty() ? "" : "\n", store, difference.kind, difference.name, side, difference.diff);

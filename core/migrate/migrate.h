@@ -63,6 +63,7 @@ Report rehearse(Context& context, const UpOptions& options, const RehearseOption
 
 struct AdoptOptions {
     bool convert = false;                    // also write the files in our layout; the originals are kept below adopted/
+    std::string table;                       // where the other tool keeps its history, as SQL names it; empty: where it does by default
     Millis lock_wait{60'000};                // for a run of ours and for one of theirs
     std::function<bool(const Report& preview, const std::string& question)> confirm;
 };

@@ -23,31 +23,34 @@ std::uint32_t crc32(std::string_view bytes, std::uint32_t before = 0) {
 
 class Reader {
 public:
-    Reader(Workspace& work, const std::vector<LaidOut>& files) : work_(work), files_(files), clickhouse_(work.store->dialect() == Dialect::clickhouse) {}
+    Reader(Workspace& work, const std::vector<LaidOut>& files) : work_(work), files_(files), clickhouse_(work.store->dialect() == Dialect::clickhouse) {
+        for (const LaidOut& file : files_) by_version_.emplace(file.version, &file);
+    }
 
-    bool there(const std::string& table) {
+    // The table as SQL names it, `qualified` with its schema; nullopt when it is not there.
+    std::optional<std::string> named(const std::string& table, bool qualified) {
         const Params params{table};
-        return ask(clickhouse_ ? "SELECT count() > 0 FROM system.tables WHERE database = currentDatabase() AND name = {p1:String}" : "SELECT to_regclass($1) IS NOT NULL", params).row(0).truth(0);
+        const SqlResult found = ask(clickhouse_ ? "SELECT name FROM system.tables WHERE database = currentDatabase() AND name = {p1:String}"
+                                          : qualified  ? "SELECT format('%I.%I', relnamespace::regnamespace::text, relname) FROM pg_class WHERE oid = to_regclass($1)"
+                                                       : "SELECT to_regclass($1)::text",
+                                    params);
+        if (found.rows() == 0 || found.row(0).null(0)) return std::nullopt;
+        return clickhouse_ ? work_.store->quote_identifier(table) : found.row(0).text(0);
     }
     SqlResult ask(const std::string& sql, const Params& params = {}) { return work_.session->query(sql, params, work_.context.deadline()); }
 
     void take(TheirHistory& history, const std::string& version, const std::string& when) {
-        for (const LaidOut& file : files_) {
-            if (is_repeatable(version) || is_repeatable(file.version) ? file.version == version : same_version(file.version, version)) {
-                history.applied.emplace(file.version, when);
-                return;
-            }
-        }
-        history.without_file.push_back(version);
+        if (const auto file = by_version_.find(version); file != by_version_.end()) history.applied.emplace(file->first, when);
+        else history.without_file.push_back(version);
     }
 
     void dbmate(TheirHistory& history) {
-        const SqlResult rows = ask(clickhouse_ ? "SELECT version FROM schema_migrations FINAL WHERE applied" : "SELECT version::text FROM schema_migrations");
+        const SqlResult rows = ask(clickhouse_ ? "SELECT version FROM " + history.table + " FINAL WHERE applied" : "SELECT version::text FROM " + history.table);
         for (std::size_t i = 0; i < rows.rows(); ++i) take(history, rows.row(i).text(0), "");
     }
 
     void golang_migrate(TheirHistory& history) {
-        const SqlResult rows = ask(clickhouse_ ? "SELECT toString(version), dirty FROM schema_migrations ORDER BY sequence DESC LIMIT 1" : "SELECT version::text, dirty FROM schema_migrations");
+        const SqlResult rows = ask(clickhouse_ ? "SELECT toString(version), dirty FROM " + history.table + " ORDER BY sequence DESC LIMIT 1" : "SELECT version::text, dirty FROM " + history.table);
         if (rows.rows() == 0 || rows.row(0).text(0) == "-1") return;
         const std::string version = rows.row(0).text(0);
         if (rows.row(0).truth(1)) {
@@ -63,15 +66,15 @@ public:
     }
 
     void goose(TheirHistory& history) {
-        const SqlResult rows = ask(clickhouse_ ? "SELECT toString(version_id), argMax(is_applied, tstamp), toString(max(tstamp)) FROM goose_db_version WHERE version_id > 0 GROUP BY version_id ORDER BY version_id"
-                                               : "SELECT DISTINCT ON (version_id) version_id::text, is_applied, tstamp::timestamptz::text FROM goose_db_version WHERE version_id > 0 ORDER BY version_id, id DESC");
+        const SqlResult rows = ask(clickhouse_ ? "SELECT toString(version_id), argMax(is_applied, tstamp), toString(max(tstamp)) FROM " + history.table + " WHERE version_id > 0 GROUP BY version_id ORDER BY version_id"
+                                               : "SELECT DISTINCT ON (version_id) version_id::text, is_applied, tstamp::timestamptz::text FROM " + history.table + " WHERE version_id > 0 ORDER BY version_id, id DESC");
         for (std::size_t i = 0; i < rows.rows(); ++i) {
             if (rows.row(i).truth(1)) take(history, rows.row(i).text(0), rows.row(i).text_or(2, ""));
         }
     }
 
     void flyway(TheirHistory& history) {
-        const SqlResult rows = ask("SELECT version, description, type, checksum, installed_on::timestamptz::text, success FROM flyway_schema_history WHERE version IS DISTINCT FROM '0' OR type <> 'SCHEMA' ORDER BY installed_rank");
+        const SqlResult rows = ask("SELECT version, description, type, checksum, installed_on::timestamptz::text, success FROM " + history.table + " WHERE version IS DISTINCT FROM '0' OR type <> 'SCHEMA' ORDER BY installed_rank");
         std::map<std::string, std::string> by_version;
         for (std::size_t i = 0; i < rows.rows(); ++i) {
             const SqlRow row = rows.row(i);
@@ -101,7 +104,7 @@ public:
     void sqitch(TheirHistory& history) {
         const MigrationDirectory directory = directory_of(work_.context);
         const std::string project = plan_project({directory.shown, read_file(directory.path / "sqitch.plan")});
-        const SqlResult rows = ask("SELECT change, committed_at::text FROM sqitch.changes WHERE project = $1 ORDER BY committed_at, change_id", Params{project});
+        const SqlResult rows = ask("SELECT change, committed_at::text FROM " + history.table + " WHERE project = $1 ORDER BY committed_at, change_id", Params{project});
         for (std::size_t i = 0; i < rows.rows(); ++i) {
             // A reworked change is in the plan twice: the first that is not yet taken.
             const auto file = std::find_if(files_.begin(), files_.end(), [&](const LaidOut& each) { return each.name == rows.row(i).text(0) && !history.applied.contains(each.version); });
@@ -124,14 +127,18 @@ private:
 
     void check(TheirHistory& history, const std::string& version, const SqlRow& row) {
         if (row.null(3)) return;
-        for (const LaidOut& file : files_) {
-            if (is_repeatable(file.version) || !same_version(file.version, version) || row.integer(3) == flyway_checksum(read_file(directory_of(work_.context).path / file.up))) continue;
-            history.warnings.push_back(file.up + " was edited after Flyway applied it; what it says now counts as applied");
-        }
+        const auto found = by_version_.find(version);
+        if (found == by_version_.end() || row.integer(3) == flyway_checksum(read_file(directory_of(work_.context).path / found->second->up))) return;
+        history.warnings.push_back(found->second->up + " was edited after Flyway applied it; what it says now counts as applied");
     }
+
+    struct Less {
+        bool operator()(const std::string& a, const std::string& b) const { return version_less(a, b); }
+    };
 
     Workspace& work_;
     const std::vector<LaidOut>& files_;
+    std::map<std::string, const LaidOut*, Less> by_version_;
     bool clickhouse_;
 };
 
@@ -169,12 +176,17 @@ std::int32_t flyway_checksum(std::string_view text) {
     return static_cast<std::int32_t>(sum);
 }
 
-std::optional<TheirHistory> find_their_history(Workspace& work) {
+std::optional<TheirHistory> find_their_history(Workspace& work, const std::string& table) {
     const std::vector<LaidOut> files = laid_out_files(work.context);
     Reader reader(work, files);
     const auto any = [&](Layout layout) { return std::any_of(files.begin(), files.end(), [&](const LaidOut& file) { return file.layout == layout; }); };
     const bool postgres = work.store->dialect() == Dialect::postgres;
-    const auto of = [&](const char* tool, const char* table, bool has_it) { return has_it && reader.there(table) ? std::optional(TheirHistory{tool, table, {}, {}, {}}) : std::nullopt; };
+    const auto of = [&](const char* tool, const std::string& by_default, bool has_it) -> std::optional<TheirHistory> {
+        if (!has_it) return std::nullopt;
+        const std::optional<std::string> found = reader.named(table.empty() ? by_default : table, !table.empty());
+        if (!found && !table.empty()) throw Error(Code::refused, "store '" + work.home + "' has no table " + table + " for the history of " + tool, "name it as SQL does, with its schema where that is not in the search path");
+        return found ? std::optional(TheirHistory{tool, *found, !table.empty() && table != by_default, {}, {}, {}}) : std::nullopt;
+    };
     if (any(Layout::sqitch)) return of("sqitch", "sqitch.changes", postgres);
     if (any(Layout::flyway)) return of("Flyway", "flyway_schema_history", postgres);
     if (any(Layout::golang_migrate)) return of("golang-migrate", "schema_migrations", true);
@@ -182,8 +194,8 @@ std::optional<TheirHistory> find_their_history(Workspace& work) {
     return of("dbmate", "schema_migrations", true);
 }
 
-std::optional<TheirHistory> read_their_history(Workspace& work) {
-    std::optional<TheirHistory> history = find_their_history(work);
+std::optional<TheirHistory> read_their_history(Workspace& work, const std::string& table) {
+    std::optional<TheirHistory> history = find_their_history(work, table);
     if (!history) return history;
     const std::vector<LaidOut> files = laid_out_files(work.context);
     Reader reader(work, files);

@@ -146,6 +146,28 @@ TEST_CASE("sqitch: changes by name, in the order of the plan") {
     CHECK(project.pg("SELECT to_regclass('orders') IS NOT NULL") == "t");
 }
 
+TEST_CASE("a history in a table of another name is taken over when it is named, and drift knows it") {
+    MigrateProject project;
+    project.file("1_a.sql", "-- +goose Up\nCREATE TABLE a (id int);\n");
+    project.pg("CREATE TABLE a (id int)");
+    project.pg("CREATE SCHEMA ops");
+    project.pg("CREATE TABLE ops.\"My_versions\" (id serial PRIMARY KEY, version_id bigint NOT NULL, is_applied boolean NOT NULL, tstamp timestamp DEFAULT now())");
+    project.pg("INSERT INTO ops.\"My_versions\" (version_id, is_applied) VALUES (0, true), (1, true)");
+    CHECK(adopt(project).exit_code == 7);
+    const CommandResult wrong = adopt(project, {"--table", "ops.my_versions"});
+    CHECK(wrong.exit_code == 7);
+    CHECK(has(wrong.err, "store 'main' has no table ops.my_versions for the history of goose"));
+    const CommandResult done = adopt(project, {"--table", "ops.\"My_versions\""});
+    CAPTURE(done.err);
+    REQUIRE(done.exit_code == 0);
+    CHECK(states(project) == "1:applied");
+    const CommandResult drift = project.ysdb({"drift"});
+    CAPTURE(drift.out);
+    CHECK(drift.exit_code == 1);
+    CHECK(has(drift.out, "schema ops: unexpected"));  // the schema is nobody's
+    CHECK(has(drift.out, "1 difference"));            // the table is goose's
+}
+
 TEST_CASE("a project without another tool's history is told so") {
     MigrateProject project;
     project.file("1_a.sql", "CREATE TABLE a (id int);");
