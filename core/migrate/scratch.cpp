@@ -91,6 +91,8 @@ Scratch::~Scratch() {
             SqlStore& sql = *place->store->sql();
             sql.query("DROP DATABASE IF EXISTS " + sql.quote_identifier(database) + (sql.dialect() == Dialect::postgres ? " WITH (FORCE)" : " SYNC"), context_.deadline());
         }
+        // On ClickHouse our own tables are no part of the database.
+        for (const Place* place : without_ours_) place->store->sql()->query("DROP DATABASE IF EXISTS ysdb SYNC", context_.deadline());
         if (!labs_.empty()) destroy_labs(options_.temporary / (std::string(directory_prefix) + mark_), options_);
     } catch (const std::exception& error) {
         context_.log.warn("scratch not removed; the next run will", {{"reason", error.what()}});
@@ -157,6 +159,7 @@ StoreConfig Scratch::in_place(Store& live, const Place& place) {
     }
     const std::string mark = fmt::format("{}{}_{}_{}", database_prefix, this_host(), mark_of(this_process(), '_'), live.name());
     const std::string database = mark.substr(0, longest_name);
+    if (sql.dialect() == Dialect::clickhouse && sql.query("SELECT count() FROM system.databases WHERE name = 'ysdb'", context_.deadline()).row(0).text(0) == "0") without_ours_.push_back(&place);
     databases_.emplace_back(&place, database);
     sql.query("CREATE DATABASE " + sql.quote_identifier(database), context_.deadline());
     fault::point("scratch.database.after");
@@ -213,7 +216,9 @@ StoreConfig named_place(Context& context, const std::string& place, const std::s
 
 // Clones of one cluster share the identifier and are servers of their own: each has its start.
 std::string server_identity(SqlStore& store, Deadline deadline) {
-    return store.query(store.dialect() == Dialect::clickhouse ? "SELECT toString(serverUUID())" : "SELECT system_identifier || ' ' || pg_postmaster_start_time() FROM pg_control_system()", deadline).row(0).text(0);
+    // The engine as a library has no UUID: then it is its files.
+    constexpr const char* of_clickhouse = "SELECT if(serverUUID() = toUUID('00000000-0000-0000-0000-000000000000'), concat(hostName(), ' ', (SELECT path FROM system.disks WHERE name = 'default')), toString(serverUUID()))";
+    return store.query(store.dialect() == Dialect::clickhouse ? of_clickhouse : "SELECT system_identifier || ' ' || pg_postmaster_start_time() FROM pg_control_system()", deadline).row(0).text(0);
 }
 
 }  // namespace ysdb::migrate

@@ -41,6 +41,7 @@ private:
     std::string mark_;                       // names what this process made
     std::vector<Place> places_;
     std::vector<std::pair<const Place*, std::string>> databases_;   // made there
+    std::vector<const Place*> without_ours_;   // ClickHouse servers that had no database `ysdb` before
     std::vector<std::string> labs_;          // by the store they stand in for
 };
 

@@ -46,6 +46,7 @@ Executor::Executor(Context& context, std::string job, const std::string& home, S
     Lane lane;
     lane.store = &context_.stores.get(home);
     lane.session = &session_;
+    lane.label = "ysdb " + job_ + " " + context_.run_id;  // as the session was opened
     lane.pooled = lock_.pooled();
     if (lane.sql().dialect() == Dialect::clickhouse) session_.query(clickhouse_settings, context_.deadline());
     lanes_.emplace(home, std::move(lane));
@@ -145,7 +146,7 @@ std::optional<Failure> Executor::transaction_elsewhere(const Unit& unit, Lane& l
 // BEGIN, the steps, the tail, COMMIT; again as a whole while another transaction is in the way.
 ScriptResult Executor::send(const Unit& unit, Lane& lane, std::span<const SqlText> tail, const std::string& label) {
     prepare(lane, unit.lock_timeout.value_or(options_.lock_timeout));
-    if (!label.empty()) lane.session->set_label(label);
+    if (!label.empty()) set_label(lane, label);
     std::vector<SqlStatement> statements{{"BEGIN"}};
     const std::string local = lane.pooled ? fmt::format("SET LOCAL lock_timeout = {}", unit.lock_timeout.value_or(options_.lock_timeout).count()) : std::string();
     if (lane.pooled) statements.push_back({local});
@@ -163,7 +164,7 @@ ScriptResult Executor::send(const Unit& unit, Lane& lane, std::span<const SqlTex
     Millis pause = first_pause;
     for (int tries = 1;; ++tries, pause = std::min(pause * 2, longest_pause)) {
         ScriptResult result = [&] {
-            const auto guard = watch_->over(lane.sql(), *lane.session, label, unit.what);
+            const auto guard = lane.pooled ? watch_->over_pooled(lane.sql(), lane.label, unit.what, std::nullopt) : watch_->over(lane.sql(), *lane.session, label, unit.what);
             return options_.observer ? watched_script(unit, lane, statements, first) : lane.session->script(statements, Deadline::never());
         }();
         result.done -= std::min(result.done, first - 1);  // as if BEGIN alone stood before the steps
@@ -173,7 +174,7 @@ ScriptResult Executor::send(const Unit& unit, Lane& lane, std::span<const SqlTex
             result.error = Error(Code::locked, "the lease of this run was taken over by another run", "was this machine asleep? look at ysdb " + job_ + " status");
         }
         if (!found_no_lock(*result.error) || tries >= options_.lock_tries) return result;
-        context_.log.warn("lock not free", {{"unit", unit.what}, {"try", tries}, {"of", options_.lock_tries}, {"reason", result.error->message()}});
+        say_no_lock(unit, tries, *result.error);
         if (!pause_for(pause, context_.stop)) return result;
     }
 }
@@ -226,13 +227,16 @@ std::optional<Failure> Executor::alone(const Unit& unit, Lane& lane) {
     fault::point("plan.intent.before");
     journal_.write(intent, context_.deadline());
     fault::point("plan.intent.after");
-    lane.session->set_label(intent.label);
+    set_label(lane, intent.label);
     lane.dirty = lane.dirty || unit.dirties_session;
+    // Behind a pooler nothing is set outside a transaction: the watch ends what waits for too long.
+    const Millis lock_timeout = step.waits_for_others || !lane.pooled ? Millis(0) : unit.lock_timeout.value_or(options_.lock_timeout);
+    const std::optional<Millis> longest_wait = lock_timeout.count() > 0 ? std::optional(lock_timeout) : std::nullopt;
     Millis pause = first_pause;
     if (options_.observer) options_.observer->begin(unit, lane.sql(), *lane.session);
     for (int tries = 1;; ++tries, pause = std::min(pause * 2, longest_pause)) {
         try {
-            const auto guard = watch_->over(lane.sql(), *lane.session, intent.label, step.what);
+            const auto guard = lane.pooled ? watch_->over_pooled(lane.sql(), intent.label, step.what, longest_wait) : watch_->over(lane.sql(), *lane.session, intent.label, step.what);
             fault::point("plan.run.before");
             const auto begun = SteadyClock::now();
             SqlResult result;
@@ -245,9 +249,14 @@ std::optional<Failure> Executor::alone(const Unit& unit, Lane& lane) {
             }
             fault::point("plan.run.after");
             break;
-        } catch (const Error& error) {
-            if (error.code() == Code::connect) return failure(0, error);  // the intent stays open: the next run settles it
-            if (found_no_lock(error) && tries < options_.lock_tries && pause_for(pause, context_.stop)) continue;
+        } catch (const Error& caught) {
+            if (caught.code() == Code::connect) return failure(0, caught);  // the intent stays open: the next run settles it
+            const bool waited = longest_wait && caught.server_code() == "57014" && watch_->gave_up();  // query_canceled, by the watch
+            const Error error = waited ? Error(Code::rejected, "store '" + lane.store->name() + "': no lock within " + human_duration(static_cast<double>(longest_wait->count()) / 1000)).with_server_code("55P03") : caught;
+            if (found_no_lock(error) && tries < options_.lock_tries) {
+                say_no_lock(unit, tries, error);
+                if (pause_for(pause, context_.stop)) continue;
+            }
             const bool nothing_done = step.repeatable || refused_before_running(error) || (step.probe && is_absent(*step.probe, lane, intent.found));
             if (step.may_leave_part && !nothing_done) return failure(0, error, true);
             JournalEntry outcome = intent;
@@ -390,6 +399,16 @@ void Executor::record(const Unit& unit) {
 
 // --- sessions -----------------------------------------------------------------------------------------------------------------
 
+void Executor::set_label(Lane& lane, const std::string& label) {
+    lane.session->set_label(label);
+    lane.label = label;
+}
+
+void Executor::say_no_lock(const Unit& unit, int tries, const Error& error) {
+    const std::string blocker = watch_->blocker();
+    context_.log.warn("lock not free", {{"unit", unit.what}, {"try", tries}, {"of", options_.lock_tries}, {"reason", error.message() + (blocker.empty() ? "" : "; " + blocker)}});
+}
+
 void Executor::prepare(Lane& lane, Millis lock_timeout) {
     if (lane.sql().dialect() != Dialect::postgres || lane.pooled) return;
     if (lane.dirty) {
@@ -408,6 +427,7 @@ Executor::Lane& Executor::lane(const std::string& name) {
     lane.store = &context_.stores.get(name);
     lane.own = lane.sql().open_session("ysdb " + job_ + " " + context_.run_id, context_.deadline());
     lane.session = lane.own.get();
+    lane.label = "ysdb " + job_ + " " + context_.run_id;
     lane.pooled = behind_pooler(lane.sql(), *lane.session, context_.deadline());
     if (lane.sql().dialect() == Dialect::clickhouse) lane.session->query(clickhouse_settings, context_.deadline());
     if (lane.sql().transactional_ddl()) install_table(*lane.session, lane.sql().dialect(), "journal", context_.deadline());

@@ -70,6 +70,7 @@ private:
         std::unique_ptr<SqlSession> own;
         std::optional<Millis> lock_timeout;
         bool dirty = false;
+        std::string label;      // what its statements run under now
         bool pooled = false;    // behind a pooler that gives each transaction another connection: nothing set outside one holds
         SqlStore& sql() const { return *store->sql(); }
     };
@@ -95,6 +96,8 @@ private:
     bool is_absent(const Probe& probe, Lane& lane, const std::string& found);
     void wait_for_orphan(Lane& lane, const std::string& label);
     void prepare(Lane& lane, Millis lock_timeout);
+    void set_label(Lane& lane, const std::string& label);
+    void say_no_lock(const Unit& unit, int tries, const Error& error);
     Lane& lane(const std::string& store);
     JournalEntry entry(const Unit& unit, JournalEvent event, const std::string& label) const;
     std::string next_label() { return "ysdb " + job_ + " " + context_.run_id + "/" + std::to_string(++labels_); }

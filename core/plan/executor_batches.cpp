@@ -52,7 +52,7 @@ std::optional<Failure> Executor::batched(const Unit& unit, Lane& lane) {
     fault::point("plan.intent.before");
     journal_.write(intent, context_.deadline());
     fault::point("plan.intent.after");
-    lane.session->set_label(intent.label);
+    set_label(lane, intent.label);
 
     if (options_.observer) options_.observer->begin(unit, lane.sql(), *lane.session);
     const auto begun = SteadyClock::now();
@@ -95,7 +95,7 @@ std::optional<Failure> Executor::batched(const Unit& unit, Lane& lane) {
             lock_.check();
             wait_for_replicas();
             try {
-                const auto guard = watch_->over(lane.sql(), *lane.session, intent.label, step.what);
+                const auto guard = lane.pooled ? watch_->over_pooled(lane.sql(), intent.label, step.what, std::nullopt) : watch_->over(lane.sql(), *lane.session, intent.label, step.what);
                 fill.run_batch(before, check, context_.deadline());
             } catch (const Error& error) {
                 if (error.code() == Code::connect) throw;

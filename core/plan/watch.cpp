@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "core/base/retry.h"
 
 namespace ysdb::plan {
@@ -9,6 +11,21 @@ namespace ysdb::plan {
 namespace {
 
 constexpr Millis patience{2'000};
+
+std::int64_t backend_of(SqlStore& store, const std::string& label, Deadline deadline) {
+    const std::vector<std::optional<std::string>> params{label};
+    const SqlResult found = store.query("SELECT pid FROM pg_stat_activity WHERE application_name = $1 AND state = 'active' AND datname = current_database() LIMIT 1", params, deadline);
+    return found.rows() == 0 ? 0 : found.row(0).integer(0);
+}
+
+// In one statement: between a look and a second one the backend may serve somebody else.
+bool end_waiting(SqlStore& store, const std::string& label, Millis waited, Deadline deadline) {
+    const std::vector<std::optional<std::string>> params{label, std::to_string(static_cast<double>(waited.count()) / 1000)};
+    const SqlResult ended = store.query(
+        "SELECT pg_cancel_backend(a.pid) FROM pg_stat_activity a WHERE a.application_name = $1 AND a.state = 'active' AND a.datname = current_database()"
+        " AND EXISTS (SELECT FROM pg_locks l WHERE l.pid = a.pid AND NOT l.granted AND l.waitstart < clock_timestamp() - make_interval(secs => $2::float8))", params, deadline);
+    return ended.rows() > 0 && ended.row(0).truth(0);
+}
 
 std::string look_postgres(SqlStore& store, std::int64_t backend, Deadline deadline) {
     const std::vector<std::optional<std::string>> params{std::to_string(backend)};
@@ -45,14 +62,37 @@ Watch::Watch(ProgressTask& task, Millis timeout) : task_(task), timeout_(timeout
 
 Watch::~Watch() = default;
 
-Watch::Guard Watch::over(SqlStore& store, SqlSession& session, std::string label, std::string what) {
+void Watch::begin(SqlStore& store, std::int64_t backend, std::string label, std::string what, std::optional<Millis> lock_timeout) {
     const std::lock_guard lock(mutex_);
     store_ = &store;
-    backend_ = session.backend_id();
+    backend_ = backend;
     label_ = std::move(label);
     what_ = std::move(what);
+    lock_timeout_ = lock_timeout;
+    blocker_.clear();
+    gave_up_ = false;
+    ++number_;
     since_ = SteadyClock::now();
+}
+
+Watch::Guard Watch::over(SqlStore& store, SqlSession& session, std::string label, std::string what) {
+    begin(store, session.backend_id(), std::move(label), std::move(what), std::nullopt);
     return Guard(*this);
+}
+
+Watch::Guard Watch::over_pooled(SqlStore& store, std::string label, std::string what, std::optional<Millis> lock_timeout) {
+    begin(store, 0, std::move(label), std::move(what), lock_timeout);
+    return Guard(*this);
+}
+
+bool Watch::gave_up() {
+    const std::lock_guard lock(mutex_);
+    return gave_up_ || ending_;
+}
+
+std::string Watch::blocker() {
+    const std::lock_guard lock(mutex_);
+    return blocker_;
 }
 
 Watch::Guard::~Guard() {
@@ -63,20 +103,43 @@ Watch::Guard::~Guard() {
 void Watch::look() {
     SqlStore* store = nullptr;
     std::int64_t backend = 0;
+    std::uint64_t number = 0;
+    std::optional<Millis> lock_timeout;
     std::string label, text;
     {
         const std::lock_guard lock(mutex_);
-        if (store_ == nullptr || SteadyClock::now() - since_ < patience) return;
+        if (store_ == nullptr || SteadyClock::now() - since_ < std::min(patience, lock_timeout_.value_or(patience))) return;
+        number = number_;
+        lock_timeout = lock_timeout_;
         store = store_;
         backend = backend_;
         label = label_;
         text = what_ + ", " + human_duration(std::chrono::duration<double>(SteadyClock::now() - since_).count());
     }
     try {
+        const bool postgres = store->dialect() == Dialect::postgres;
+        if (postgres && backend == 0 && !label.empty()) backend = backend_of(*store, label, Deadline::after(timeout_));
         const std::string more = store->dialect() == Dialect::clickhouse ? look_clickhouse(*store, label, Deadline::after(timeout_))
                                  : backend != 0                           ? look_postgres(*store, backend, Deadline::after(timeout_))
                                                                           : std::string();
         task_.note(more.empty() ? text : text + ": " + more);
+        const bool blocked = more.starts_with("blocked by ");
+        {
+            const std::lock_guard lock(mutex_);
+            if (number != number_) return;
+            if (blocked) blocker_ = more;
+            ending_ = lock_timeout && postgres;  // the statement's own failure may be here before the answer
+        }
+        bool ended = false;
+        if (lock_timeout && postgres) {
+            try {
+                ended = end_waiting(*store, label, *lock_timeout, Deadline::after(timeout_));
+            } catch (const Error&) {  // the next look tries again
+            }
+        }
+        const std::lock_guard lock(mutex_);
+        ending_ = false;
+        if (number == number_) gave_up_ = gave_up_ || ended;
     } catch (const Error&) {
         task_.note(text);  // looking is a courtesy; the statement itself says what is wrong
     }

@@ -45,7 +45,7 @@ std::size_t whole_request(std::string_view bytes) {
 
 }  // namespace
 
-CuttingProxy::CuttingProxy(int server_port) : server_port_(server_port), listener_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+CuttingProxy::CuttingProxy(int server_port, Protocol protocol) : protocol_(protocol), server_port_(server_port), listener_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     sockaddr_in address = local(0);
     socklen_t size = sizeof address;
     if (bind(listener_, reinterpret_cast<sockaddr*>(&address), size) != 0 || listen(listener_, 64) != 0 || getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
@@ -108,7 +108,7 @@ void CuttingProxy::serve(int client) {
         const ssize_t got = recv(client, buffer, sizeof buffer, 0);
         if (got <= 0) break;
         pending.append(buffer, static_cast<std::size_t>(got));
-        while (const std::size_t size = whole_request(pending)) {
+        while (const std::size_t size = protocol_ == Protocol::any ? pending.size() : whole_request(pending)) {
             const bool here = ++seen_ == at_;
             if (here) {
                 const std::lock_guard lock(mutex_);

@@ -1,4 +1,4 @@
-// Between a client and an HTTP server, to cut the connection at a chosen request: before the server has it, or after it did what was asked.
+// Between a client and a server, to cut the connection at a chosen request: before the server has it, or after it did what was asked.
 #pragma once
 
 #include <atomic>
@@ -12,7 +12,9 @@ namespace ysdb::test {
 class CuttingProxy {
 public:
     enum class When { before, after };
-    explicit CuttingProxy(int server_port);
+    // http: a request is one of HTTP; any: whatever the client sends at once.
+    enum class Protocol { http, any };
+    explicit CuttingProxy(int server_port, Protocol protocol = Protocol::http);
     ~CuttingProxy();
     CuttingProxy(const CuttingProxy&) = delete;
     CuttingProxy& operator=(const CuttingProxy&) = delete;
@@ -31,6 +33,7 @@ private:
     void accept_all();
     void serve(int client);
 
+    Protocol protocol_;
     int server_port_, listener_, port_ = 0;
     std::atomic<bool> ending_{false};
     std::atomic<int> seen_{0}, at_{0}, dropped_{0};

@@ -174,3 +174,46 @@ TEST_CASE("batches through it: each row once, whatever kills the run, and none o
     CHECK(result.exit_code == 6);
     CHECK(project.pg("SELECT count(*) FILTER (WHERE n = 2) || ' ' || max(id) FILTER (WHERE n = 2) FROM t") == "14 14");
 }
+
+TEST_CASE("a statement that no transaction can hold gives way, too, when it finds no lock in time, and its blocker is named") {
+    MigrateProject project;
+    project.file("0001_a.sql", "CREATE TABLE a (id int);");
+    const Pooler pooler(project);
+    REQUIRE(project.ysdb({"up"}).exit_code == 0);
+    project.file("0002_b.sql", "-- migrate:up transaction:false lock-timeout:2s\nVACUUM FULL a;");
+    const auto reader = project.main().open_session("a slow report", soon());
+    reader->query("BEGIN", soon());
+    reader->query("SELECT * FROM a", soon());
+    CommandResult result;
+    std::jthread run([&] { result = project.ysdb({"up"}); });
+    const std::string waits = "SELECT count(*) FROM pg_locks l JOIN pg_stat_activity s USING (pid) WHERE NOT l.granted AND s.query LIKE 'VACUUM FULL%' AND s.datname = current_database()";
+    REQUIRE(eventually([&] { return project.pg(waits) == "1"; }));
+    REQUIRE(eventually([&] { return project.pg(waits) == "0"; }));  // it was taken out of the queue: others get in
+    reader->query("COMMIT", soon());
+    run.join();
+    CAPTURE(result.err);
+    CHECK(result.exit_code == 0);
+    CHECK(has(result.err, "lock not free"));
+    CHECK(has(result.err, "no lock within 2.0 s; blocked by pid "));
+    CHECK(has(result.err, "a slow report"));
+    CHECK(states(project) == "0001:applied 0002:applied");
+}
+
+TEST_CASE("one that somebody else cancels is not taken for one that found no lock") {
+    MigrateProject project;
+    project.file("0001_a.sql", "CREATE TABLE a (id int);");
+    const Pooler pooler(project);
+    REQUIRE(project.ysdb({"up"}).exit_code == 0);
+    project.file("0002_b.sql", "-- migrate:up transaction:false\nVACUUM FULL a;");
+    const auto reader = project.main().open_session("reader", soon());
+    reader->query("BEGIN", soon());
+    reader->query("SELECT * FROM a", soon());
+    CommandResult result;
+    std::jthread run([&] { result = project.ysdb({"up", "--lock-timeout", "30s"}); });
+    const std::string one = "FROM pg_stat_activity WHERE query LIKE 'VACUUM FULL%' AND wait_event_type = 'Lock' AND datname = current_database()";
+    REQUIRE(eventually([&] { return project.pg("SELECT count(*) " + one) == "1"; }));
+    project.pg("SELECT count(pg_cancel_backend(pid)) " + one);
+    run.join();
+    CHECK(result.exit_code == 5);
+    CHECK(has(result.err, "57014"));
+}
