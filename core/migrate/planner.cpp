@@ -71,6 +71,7 @@ Classified make_step(const Migration& file, Direction direction, std::size_t ind
 class Progress {
 public:
     Progress(const Standing& standing, Direction direction) : file_(*standing.file), section_(file_.section(direction)), direction_(direction) {
+        for (const plan::JournalEntry& entry : standing.unfinished(direction)) labels_[entry.step].push_back(entry.label);
         std::vector<plan::JournalEntry> entries = latest_by_step(standing.unfinished(direction));
         std::erase_if(entries, [](const plan::JournalEntry& entry) { return entry.event == plan::JournalEvent::failed; });
         // A repeatable one that was edited meanwhile begins anew.
@@ -83,6 +84,11 @@ public:
     }
     const Migration& file() const { return file_; }
     const std::vector<Statement>& section() const { return section_; }
+    // What the statement ran under in runs that did not finish the migration.
+    std::vector<std::string> labels(int step) const {
+        const auto found = labels_.find(step);
+        return found == labels_.end() ? std::vector<std::string>{} : found->second;
+    }
     Direction direction() const { return direction_; }
     bool done(int step) const { return all_done_ || done_.count(step) != 0; }
     std::optional<plan::JournalEntry> begun(int step) const {
@@ -109,6 +115,7 @@ private:
     bool all_done_ = false;
     std::map<int, bool> done_;
     std::map<int, plan::JournalEntry> begun_;
+    std::map<int, std::vector<std::string>> labels_;
 };
 
 plan::Unit unit_of(const Migration& file, Direction direction) {
@@ -155,6 +162,7 @@ void add_single_steps(std::vector<plan::Unit>& units, const Progress& progress, 
             continue;
         }
         block = of;
+        if (step.batches) step.batches->earlier = progress.labels(step.number);
         if (progress.done(step.number)) continue;
         plan::Unit unit = unit_of(file, progress.direction());
         step.begun = progress.begun(step.number);

@@ -76,9 +76,14 @@ void Backfill::find_key(Deadline deadline) {
 void Backfill::take_over(const BackfillName& name, Deadline deadline) {
     std::string positions;
     for (std::size_t i = 1; i <= key_.size(); ++i) positions += fmt::format(", position[{}]", i);
-    const Params params{label_, name.job, name.unit, std::to_string(name.step), name.hash, key_text()};
-    const SqlResult there = session_.query(
-        "UPDATE ysdb.backfills SET label = $1 WHERE label = (SELECT label FROM ysdb.backfills WHERE job = $2 AND unit = $3 AND step = $4::int AND hash = $5 AND key = $6 AND finished_at IS NULL"
+    Params params{label_, name.hash, key_text()};
+    std::string labels;
+    for (const std::string& label : batches_.earlier) {
+        params.emplace_back(label);
+        labels += fmt::format("{}${}", labels.empty() ? "" : ", ", params.size());
+    }
+    const SqlResult there = labels.empty() ? SqlResult{} : session_.query(
+        "UPDATE ysdb.backfills SET label = $1 WHERE label = (SELECT label FROM ysdb.backfills WHERE label IN (" + labels + ") AND hash = $2 AND key = $3 AND finished_at IS NULL"
         " ORDER BY started_at DESC LIMIT 1) RETURNING rows_read, rows_changed" + positions, params, deadline);
     if (there.rows() == 0) {
         const Params all{label_, name.job, name.unit, std::to_string(name.step), name.hash, key_text(), name.place};

@@ -32,7 +32,7 @@ public:
     // Whether what ran under `label` came to its end.
     static bool finished(SqlSession& session, const std::string& label, Deadline deadline);
 
-    // Finds the key and takes over what an earlier run of the same statement left unfinished. Throws Error(refused) for a table that cannot be cut.
+    // Finds the key and takes over what one of the runs in Batches::earlier left unfinished of the same statement. Throws Error(refused) for a table that cannot be cut.
     void begin(const BackfillName& name, const std::string& label, Deadline deadline);
     bool finished() const { return finished_; }
 

@@ -50,6 +50,7 @@ struct Batches {
     std::optional<std::int64_t> rate;              // rows changed a second, at most
     std::optional<Millis> lag = Millis(10'000);    // waits while a replica is behind by more; nullopt: looks at none
     std::optional<std::int64_t> table_rows;        // an estimate
+    std::vector<std::string> earlier;              // labels of runs that began it and did not finish: their position holds
 };
 
 // One statement.

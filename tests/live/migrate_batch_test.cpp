@@ -254,6 +254,18 @@ TEST_CASE("what cannot be cut into batches is refused before a row is changed") 
     CHECK(project.pg("SELECT count(*) FROM t WHERE n > 0") == "0");
 }
 
+TEST_CASE("what a run left that was ended by hand is no position for the next time") {
+    MigrateProject project;
+    fill(project.main());
+    project.file("0001_fill.sql", "-- migrate:up transaction:false\n-- migrate:batch size:5 target:0s\nUPDATE t SET n = n + 1;\n-- migrate:down\nSELECT 1;\n");
+    REQUIRE(project.ysdb({"up"}, "plan.batch.after:2").exit_code == killed);
+    CHECK(project.ysdb({"repair", "0001", "--step", "1", "--applied"}).exit_code == 0);
+    CHECK(project.ysdb({"up"}).exit_code == 0);
+    CHECK(project.pg("SELECT sum(n) FROM t") == "10");
+    CHECK(project.ysdb({"redo", "--yes"}).exit_code == 0);
+    CHECK(project.pg("SELECT sum(n) FROM t") == "33");
+}
+
 TEST_CASE("after down and up again it begins anew; an option is no edit") {
     MigrateProject project;
     fill(project.main());
