@@ -66,6 +66,10 @@ struct CaptureState {
     std::uint64_t retained_bytes = 0;   // kept for this set
     std::optional<std::uint64_t> left_bytes;  // until the server gives the set up; none: it never does
     std::string health;                 // "reserved", "extended", "unreserved", "lost"
+
+    // Three quarters of what the server keeps for a set at most are used: it gives the set up before long.
+    bool running_out() const { return left_bytes && *left_bytes < (*left_bytes + retained_bytes) / 4; }
+
     std::int64_t active_pid = 0;        // who reads now; 0: nobody
 };
 
@@ -76,6 +80,7 @@ struct CaptureOptions {
     std::uint64_t start = 0;                     // where reading goes on: what was acknowledged last
     std::map<TableRef, std::vector<ColumnInfo>> known;  // name, number and native type of the columns the sinks know; a table that is missing is new
     std::size_t segment_bytes = 1u << 20;
+    Millis answer_within{60'000};                // a server that was asked for a sign of life and gives none is taken for gone
     std::string spool_directory = "/var/tmp";    // where transactions wait that are told before they are committed
 };
 
@@ -96,6 +101,7 @@ public:
 class ChangeCapture {
 public:
     virtual ~ChangeCapture() = default;
+    // Throws Error(connect, retryable) where the server is a replica that may yet be promoted.
     virtual CaptureState look(const std::string& set, Deadline deadline) = 0;
     // What install() would do, as statements; reads only. Throws Error(refused) naming what the server or a table lacks, and how to mend it.
     virtual std::vector<std::string> plan_install(const std::string& set, std::span<const TableRef> tables, Deadline deadline) = 0;

@@ -314,28 +314,35 @@ void Follower::repeat() {
     flush();
 }
 
-// Until it is done: while a sink cannot be reached each try is a probe, and nothing else is sent.
+// Until it is done: while a sink cannot be reached each try is a probe, and nothing else is sent. What is done about a refusal may fail as well
+// (the source is away, the sink dies half way): then it is tried again, too, and nothing counts as written before a repeat() came through.
 void Follower::attempt(const std::function<void()>& what, std::stop_token stop) {
     int refused = 0;
-    bool first = true;
+    std::function<void()> next = what;
     for (Millis pause = policy_.retry_first;; pause = std::min(pause * 2, policy_.retry_longest)) {
         try {
-            if (std::exchange(first, false)) what();
-            else repeat();
+            next();
             return;
         } catch (const Error& error) {
             Table* table = std::exchange(current_, nullptr);
             if (error.code() == Code::interrupted) throw;
             say("retrying", error.message());
             context_.log.warn("sync.retry", {{"sink", sink_.name()}, {"error", error.message()}});
-            if (table != nullptr && !error.retryable()) {
+            next = [this] { repeat(); };
+            if (table != nullptr && !error.retryable() && error.code() != Code::connect) {
                 if (error.code() == Code::refused) {
-                    halt_here(*table, error.message());
+                    next = [this, table, reason = error.message()] {
+                        halt_here(*table, reason);
+                        repeat();
+                    };
                     continue;
                 }
                 if (++refused >= policy_.tries) {
-                    isolate(*table);
                     refused = 0;
+                    next = [this, table] {
+                        isolate(*table);
+                        repeat();
+                    };
                     continue;
                 }
             }
@@ -359,7 +366,7 @@ void Follower::isolate(Table& table) {
             }
         }
     } catch (const Error& error) {
-        if (error.retryable() || error.code() == Code::interrupted) throw;
+        if (error.retryable() || error.code() == Code::connect || error.code() == Code::interrupted) throw;
         halt_here(table, error.message());
     }
     writer.discard();
@@ -397,13 +404,14 @@ void Follower::dead_letter(const Table& table, const RejectedRow& rejected, cons
     fault::point("sync.dead_letter.after");
 }
 
+// Written down first: a table that is left out here and followed there would lose what comes.
 void Follower::halt_here(Table& table, const std::string& reason) {
-    table.active = false;
-    table.touched = false;
-    if (table.writer != nullptr) table.writer->discard();
     TableState state{table.route.table.text(), sink_.name(), "halted"};
     state.reason = reason;
     state_.set_table(state, context_.deadline());
+    table.active = false;
+    table.touched = false;
+    if (table.writer != nullptr) table.writer->discard();
     context_.log.error("sync.halted", {{"table", state.table}, {"sink", state.sink}, {"reason", reason}});
 }
 

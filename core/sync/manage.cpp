@@ -39,7 +39,7 @@ void add_slot(Report& report, const SyncSet& set, const CaptureState& state, con
     } else if (state.installed && state.active_pid == 0) {
         report.warnings.push_back(fmt::format("sync {} is not running; the server keeps {} for it", set.name, human_bytes(static_cast<double>(state.retained_bytes))));
     }
-    if (state.left_bytes && *state.left_bytes < (std::uint64_t{1} << 30)) {
+    if (state.running_out()) {
         report.warnings.push_back(fmt::format("the server gives up the slot of sync {} in {} more", set.name, human_bytes(static_cast<double>(*state.left_bytes))));
     }
 }

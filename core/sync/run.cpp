@@ -5,12 +5,15 @@
 #include <algorithm>
 #include <atomic>
 #include <deque>
+#include <limits>
 #include <map>
+#include <optional>
 #include <set>
 #include <thread>
 
 #include "core/base/fault.h"
 #include "core/base/retry.h"
+#include "core/base/text.h"
 #include "core/plan/runner_lock.h"
 #include "core/sync/sets.h"
 #include "core/sync/state.h"
@@ -23,6 +26,7 @@ namespace {
 constexpr Millis read_wait{100};
 constexpr Millis confirm_every{1'000};
 constexpr Millis status_every{2'000};
+constexpr Millis look_every{5'000};
 
 std::string lsn_text(std::uint64_t position) { return fmt::format("{:X}/{:X}", position >> 32, position & 0xffffffff); }
 
@@ -37,9 +41,9 @@ public:
     Runner(Context& context, const RunOptions& options)
         : context_(context), options_(options), set_(open_set(context, options.set)), state_(set_.source, set_.name) {}
 
-    Report run() {
-        const auto session = set_.source.sql()->open_session("ysdb sync " + set_.name + " " + context_.run_id, context_.deadline());
-        const auto lock = plan::RunnerLock::acquire(context_, *set_.source.sql(), *session, "sync " + set_.name, options_.lock_wait);
+    // None: the source failed over while this ran; begin anew there.
+    std::optional<Report> run() {
+        take_lock(options_.lock_wait);
         state_.prepare(context_.deadline());
         settle();
         start_followers();
@@ -53,31 +57,32 @@ public:
             throw;
         }
         copier.request_stop();
+        if (failed_over_) {
+            followers_.clear();
+            return std::nullopt;
+        }
         return end(copier);
     }
 
 private:
+    void take_lock(Millis wait) {
+        lock_.reset();
+        session_ = set_.source.sql()->open_session("ysdb sync " + set_.name + " " + context_.run_id, context_.deadline());
+        lock_.emplace(plan::RunnerLock::acquire(context_, *set_.source.sql(), *session_, "sync " + set_.name, wait));
+    }
+
     // --- where the set stands ---
 
     // Compares what the source is with what was written down, and brings both to a state from which changes can be followed without a gap.
     void settle() {
         CaptureState now = set_.capture.look(set_.name, context_.deadline());
         auto saved = state_.set(context_.deadline());
-        const std::string reset = "ysdb sync reset" + std::string(context_.config.syncs.size() > 1 ? " --set " + set_.name : "") + "   (copies every table anew)";
-        if (saved && saved->system != now.system) {
-            throw Error(Code::refused, fmt::format("store '{}' is another cluster ({}) than the one this set has followed ({})", set_.source.name(), now.system, saved->system), reset);
-        }
-        if (saved && saved->timeline != now.timeline) {
+        if (saved && saved->system == now.system && saved->timeline != now.timeline) {
             context_.log.warn("sync.timeline", {{"set", set_.name}, {"was", saved->timeline}, {"is", now.timeline}});
             renew(*saved, now);
             return;
         }
-        if (saved && !now.installed) throw Error(Code::refused, "the replication slot of sync " + set_.name + " is gone: what was committed since is lost to it", reset);
-        if (saved && now.health == "lost") throw Error(Code::refused, "the server gave up the replication slot of sync " + set_.name + " (max_slot_wal_keep_size)", reset);
-        if (saved && now.confirmed > saved->confirmed) {
-            throw Error(Code::refused, fmt::format("the replication slot of sync {} is at {}, ahead of {} where this set was: somebody else has read it, or made it anew", set_.name,
-                                                   lsn_text(now.confirmed), lsn_text(saved->confirmed)), reset);
-        }
+        if (saved) check_slot(*saved, now);
         install();
         if (!saved) {
             now = set_.capture.look(set_.name, context_.deadline());
@@ -86,6 +91,20 @@ private:
         }
         settled_ = *saved;
         add_tables();
+    }
+
+    // Throws Error(refused) when the stream would not go on where it was.
+    void check_slot(const SetState& saved, const CaptureState& now) const {
+        const std::string reset = "ysdb sync reset" + std::string(context_.config.syncs.size() > 1 ? " --set " + set_.name : "") + "   (copies every table anew)";
+        if (saved.system != now.system) {
+            throw Error(Code::refused, fmt::format("store '{}' is another cluster ({}) than the one this set has followed ({})", set_.source.name(), now.system, saved.system), reset);
+        }
+        if (!now.installed) throw Error(Code::refused, "the replication slot of sync " + set_.name + " is gone: what was committed since is lost to it", reset);
+        if (now.health == "lost") throw Error(Code::refused, "the server gave up the replication slot of sync " + set_.name + " (max_slot_wal_keep_size)", reset);
+        if (const std::uint64_t was = std::max(saved.confirmed, confirmed_); now.confirmed > was) {
+            throw Error(Code::refused, fmt::format("the replication slot of sync {} is at {}, ahead of {} where this set was: somebody else has read it, or made it anew", set_.name,
+                                                   lsn_text(now.confirmed), lsn_text(was)), reset);
+        }
     }
 
     // After a failover, or a restore: positions may have gone back, and rows that were told may never have been. A new epoch, and new copies.
@@ -176,6 +195,7 @@ private:
         options.epoch = settled_.epoch;
         options.start = std::max(confirmed_, told_);
         options.known = known_;
+        options.answer_within = context_.timeout * 2;
         options.spool_directory = options_.spool_directory;
         stream_ = set_.capture.open(options, context_.deadline());
     }
@@ -186,6 +206,7 @@ private:
         while (!context_.stop.stop_requested()) {
             try {
                 if (stream_ == nullptr) reopen();
+                if (failed_over_) break;
                 auto segment = std::make_shared<Segment>(stream_->read(read_wait, context_.stop));
                 if (segment->complete != 0 || !segment->parts.empty() || !segment->rejected.empty()) {
                     progress->add(segment->rows);
@@ -195,10 +216,11 @@ private:
                 confirm();
                 say_status();
                 pause_ = Millis(200);
+                if (options_.until_caught_up && caught_up()) break;
             } catch (const Error& error) {
                 if (error.code() == Code::interrupted) break;
                 if (!error.retryable()) throw;
-                context_.log.warn("sync.source", {{"store", set_.source.name()}, {"error", error.message()}});
+                context_.log.warn("sync.source", {{"store", set_.source.name()}, {"error", error.message()}, {"again_ms", pause_.count()}});
                 stream_.reset();
                 if (!pause_for(pause_, context_.stop)) break;
                 pause_ = std::min(pause_ * 2, Millis(10'000));
@@ -208,17 +230,34 @@ private:
                 copy_error_taken_ = true;
                 break;
             }
-            if (options_.until_caught_up && caught_up()) break;
         }
     }
 
     // The server was away: it must be the one it was.
     void reopen() {
         const CaptureState now = set_.capture.look(set_.name, context_.deadline());
-        if (now.system != settled_.system || now.timeline != settled_.timeline || !now.installed) {
-            throw Error(Code::partial, fmt::format("store '{}' has failed over", set_.source.name()), "run the same command again: it begins a new epoch and copies the tables anew");
+        if (now.system == settled_.system && now.timeline != settled_.timeline) {
+            context_.log.warn("sync.failover", {{"store", set_.source.name()}, {"was", settled_.timeline}, {"is", now.timeline}});
+            failed_over_ = true;
+            return;
+        }
+        check_slot(settled_, now);
+        // The lock went with the server's sessions; somebody else may have taken it.
+        try {
+            session_->query("SELECT 1", Deadline::after(std::min(context_.timeout, Millis(5'000))));
+        } catch (const Error&) {
+            take_lock(std::max(options_.lock_wait, Millis(5'000)));
         }
         open_stream();
+        context_.log.info("sync.source", {{"store", set_.source.name()}, {"from", lsn_text(std::max(confirmed_, told_))}});
+    }
+
+    // The server keeps its log until every sink has it, and may give that up: said while there is time.
+    void watch_slot() {
+        if (SteadyClock::now() - looked_at_ < look_every) return;
+        looked_at_ = SteadyClock::now();
+        const CaptureState now = set_.capture.look(set_.name, context_.deadline());
+        if (now.running_out()) context_.log.warn("sync.slot", {{"set", set_.name}, {"retained", human_bytes(static_cast<double>(now.retained_bytes))}, {"left", human_bytes(static_cast<double>(*now.left_bytes))}});
     }
 
     void hand_out(std::shared_ptr<Segment> segment) {
@@ -258,13 +297,12 @@ private:
         const std::uint64_t position = durable();
         if (position > confirmed_ && (now || SteadyClock::now() - confirmed_at_ > confirm_every)) {
             std::map<TableRef, std::vector<ColumnInfo>> shapes;
-            while (!told_shapes_.empty() && told_shapes_.front().complete != 0 && told_shapes_.front().complete <= position) {
-                shapes[told_shapes_.front().table->ref] = told_shapes_.front().table->columns;
-                told_shapes_.pop_front();
-            }
+            const auto durable_shape = [&](const ToldShape& shape) { return shape.complete != 0 && shape.complete <= position; };
+            for (auto shape = told_shapes_.begin(); shape != told_shapes_.end() && durable_shape(*shape); ++shape) shapes[shape->table->ref] = shape->table->columns;
             fault::point("sync.confirm.before");
             state_.confirm(position, shapes, context_.deadline());
             fault::point("sync.confirm.after");
+            while (!told_shapes_.empty() && durable_shape(told_shapes_.front())) told_shapes_.pop_front();
             confirmed_ = position;
             confirmed_at_ = SteadyClock::now();
         }
@@ -275,6 +313,7 @@ private:
         if (SteadyClock::now() - said_at_ < status_every) return;
         said_at_ = SteadyClock::now();
         for (const auto& follower : followers_) say(follower->status());
+        watch_slot();
     }
     void say(const SinkState& status) {
         SinkState& before = said_[status.sink];
@@ -303,7 +342,7 @@ private:
     }
 
     void copy_into(Follower& follower, std::vector<TableRef> tables, std::stop_token stop) {
-        constexpr RetryPolicy tries{10, Millis(500), Millis(10'000)};
+        constexpr RetryPolicy tries{std::numeric_limits<int>::max(), Millis(500), Millis(10'000)};
         int attempt = 0;
         retry(tries, Deadline::never(), stop,
               [&] { copy_tables(follower, tables, fmt::format("{}_{}", context_.run_id, ++attempt), stop); },
@@ -404,6 +443,8 @@ private:
     const RunOptions& options_;
     SyncSet set_;
     SyncState state_;
+    std::unique_ptr<SqlSession> session_;
+    std::optional<plan::RunnerLock> lock_;   // after the session that holds it
     SetState settled_;
     std::map<std::string, std::vector<TableRef>> to_copy_;
     std::map<TableRef, std::vector<ColumnInfo>> known_;    // as told
@@ -411,7 +452,8 @@ private:
     std::uint64_t told_ = 0;         // whole transactions up to here were handed out
     std::uint64_t confirmed_ = 0;
     std::uint64_t target_ = 0;       // until_caught_up
-    SteadyClock::time_point confirmed_at_{}, said_at_{};
+    SteadyClock::time_point confirmed_at_{}, said_at_{}, looked_at_{};
+    bool failed_over_ = false;
     std::map<std::string, SinkState> said_;
     Millis pause_{200};
     std::unique_ptr<ChangeSource> stream_;
@@ -445,6 +487,20 @@ Report plan_run(Context& context, const RunOptions& options) {
     return report;
 }
 
-Report run(Context& context, const RunOptions& options) { return Runner(context, options).run(); }
+Report run(Context& context, const RunOptions& options) {
+    bool failed_over = false;
+    for (Millis pause{200};; pause = std::min(pause * 2, Millis(10'000))) {
+        try {
+            if (std::optional<Report> report = Runner(context, options).run()) return std::move(*report);
+            failed_over = true;
+            pause = Millis(200);
+        } catch (const Error& error) {
+            // The sessions of before are still found to be dead, and the new primary may need a moment.
+            if (!failed_over || !error.retryable() || error.code() == Code::interrupted) throw;
+            context.log.warn("sync.source", {{"error", error.message()}, {"again_ms", pause.count()}});
+            if (!pause_for(pause, context.stop)) throw;
+        }
+    }
+}
 
 }  // namespace ysdb::sync

@@ -28,7 +28,8 @@ struct RunOptions {
 
 // What run would install and copy. Reads only.
 Report plan_run(Context& context, const RunOptions& options);
-// Runs until `context.stop`, then drains. The report's code is partial when a table is halted, rows were left out, or not all was
+// Runs until `context.stop`, then drains. Whoever cannot be reached is tried again until it can; when the source is promoted elsewhere, or restored,
+// a new epoch begins there with new copies. The report's code is partial when a table is halted, rows were left out, or not all was
 // written when it ended.
 Report run(Context& context, const RunOptions& options);
 

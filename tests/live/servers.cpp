@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdlib>
 #include <fstream>
 
@@ -144,6 +145,65 @@ void TlsFront::carry(std::stop_token stop, int client) {
     }
     close(client);
     if (plain >= 0) close(plain);
+}
+
+Relay::Relay(int to_port) : to_port_(to_port), fd_(listen_on_loopback(port_)) {
+    thread_ = std::jthread([this](std::stop_token stop) { serve(std::move(stop)); });
+}
+
+Relay::~Relay() {
+    thread_ = {};
+    connections_.clear();
+    close(fd_);
+}
+
+void Relay::set(Mode mode) {
+    mode_ = mode;
+    if (mode == Mode::cut) ++broken_;
+}
+
+void Relay::serve(std::stop_token stop) {
+    while (!stop.stop_requested()) {
+        const int client = accept_soon(fd_);
+        if (client < 0) continue;
+        if (mode_ == Mode::cut) close(client);
+        else connections_.emplace_back([this, client, broken = broken_.load()](std::stop_token until) { carry(std::move(until), client, broken); });
+    }
+}
+
+void Relay::carry(std::stop_token stop, int client, int broken_before) {
+    int server = -1;
+    // Each way by itself: one side may take nothing for long and still talk.
+    std::string to_server, to_client;
+    std::vector<char> buffer(64 << 10);
+    const auto take = [&](int from, std::string& waiting) {
+        const ssize_t got = recv(from, buffer.data(), buffer.size(), MSG_DONTWAIT);
+        if (got > 0) waiting.append(buffer.data(), static_cast<std::size_t>(got));
+        return got > 0 || (got < 0 && errno == EAGAIN);
+    };
+    const auto give = [](int to, std::string& waiting) {
+        const ssize_t sent = send(to, waiting.data(), waiting.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (sent > 0) waiting.erase(0, static_cast<std::size_t>(sent));
+        return sent > 0 || (sent < 0 && errno == EAGAIN);
+    };
+    for (bool open = true; open && !stop.stop_requested() && broken_ == broken_before;) {
+        if (mode_ == Mode::stall) {
+            pollfd nobody{-1, 0, 0};
+            poll(&nobody, 1, 10);
+            continue;
+        }
+        if (server < 0) server = connect_to_loopback(to_port_);
+        if (server < 0) break;
+        const auto wanted = [](const std::string& from_here, const std::string& to_here) { return static_cast<short>((from_here.empty() ? POLLIN : 0) | (to_here.empty() ? 0 : POLLOUT)); };
+        pollfd both[2] = {{client, wanted(to_server, to_client), 0}, {server, wanted(to_client, to_server), 0}};
+        poll(both, 2, 10);
+        if (to_server.empty() && (both[0].revents & ~POLLOUT) != 0) open = take(client, to_server);
+        if (open && to_client.empty() && (both[1].revents & ~POLLOUT) != 0) open = take(server, to_client);
+        if (open && !to_server.empty()) open = give(server, to_server);
+        if (open && !to_client.empty()) open = give(client, to_client);
+    }
+    close(client);
+    if (server >= 0) close(server);
 }
 
 RedisProcess::RedisProcess(const std::filesystem::path& directory, std::vector<std::string> settings, std::vector<std::string> arguments) : port_(free_port()) {

@@ -1,6 +1,7 @@
 // Servers that a test starts for itself: ones that misbehave, and real ones that it may kill.
 #pragma once
 
+#include <atomic>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -67,6 +68,32 @@ private:
     int plain_port_;
     int fd_;
     std::unique_ptr<ssl_ctx_st, void (*)(ssl_ctx_st*)> context_;
+    std::vector<std::jthread> connections_;
+    std::jthread thread_;
+};
+
+// The network in front of a server on this machine, which a test may cut.
+class Relay {
+public:
+    explicit Relay(int to_port);
+    ~Relay();
+    Relay(const Relay&) = delete;
+    Relay& operator=(const Relay&) = delete;
+    int port() const { return port_; }
+    void cut() { set(Mode::cut); }      // connections break, new ones are closed at once
+    void stall() { set(Mode::stall); }  // connections stay, and nothing comes through them
+    void pass() { set(Mode::pass); }
+
+private:
+    enum class Mode { pass, stall, cut };
+    void set(Mode mode);
+    void serve(std::stop_token stop);
+    void carry(std::stop_token stop, int client, int broken_before);
+    int port_ = 0;
+    int to_port_;
+    int fd_;
+    std::atomic<Mode> mode_{Mode::pass};
+    std::atomic<int> broken_{0};        // how often the network was cut
     std::vector<std::jthread> connections_;
     std::jthread thread_;
 };

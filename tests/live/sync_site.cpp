@@ -6,12 +6,12 @@
 
 namespace ysdb::test {
 
-Running::Running(const SyncSite& site, std::vector<std::string> arguments, std::map<std::string, std::string> environment) : base_(site.directory() + "/run_" + unique_name()) {
+Running::Running(const std::string& directory, std::vector<std::string> arguments, std::map<std::string, std::string> environment) : base_(directory + "/run_" + unique_name()) {
     arguments.insert(arguments.begin(), YSDB_BINARY);
     std::vector<char*> argv;
     for (std::string& argument : arguments) argv.push_back(argument.data());
     argv.push_back(nullptr);
-    const std::string out = base_ + ".out", err = base_ + ".err", directory = site.directory();
+    const std::string out = base_ + ".out", err = base_ + ".err";
     std::vector<std::string> values;
     for (char** each = environ; *each != nullptr; ++each) values.emplace_back(*each);
     for (const auto& [name, value] : environment) values.push_back(name + "=" + value);
@@ -51,6 +51,6 @@ int Running::wait(Millis limit) {
     return code_;
 }
 
-std::string Running::log() const { return read_file(base_ + ".err"); }
+std::string Running::log() const { return std::filesystem::exists(base_ + ".err") ? read_file(base_ + ".err") : ""; }
 
 }  // namespace ysdb::test

@@ -85,11 +85,13 @@ private:
 // A `ysdb` that runs beside the test until it is told to end.
 class Running {
 public:
-    Running(const SyncSite& site, std::vector<std::string> arguments, std::map<std::string, std::string> environment = {});
+    Running(const SyncSite& site, std::vector<std::string> arguments, std::map<std::string, std::string> environment = {}) : Running(site.directory(), std::move(arguments), std::move(environment)) {}
+    Running(const std::string& directory, std::vector<std::string> arguments, std::map<std::string, std::string> environment = {});
     ~Running();
     Running(const Running&) = delete;
     Running& operator=(const Running&) = delete;
     void signal(int number) const;
+    int pid() const { return pid_; }
     // Its exit code (128 + signal when killed), once it ended.
     int wait(Millis limit = Millis(60'000));
     bool ended();

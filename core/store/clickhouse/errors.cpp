@@ -16,8 +16,8 @@ constexpr std::size_t longest_message = 600;
 // Wrong or missing login: UNKNOWN_USER, WRONG_PASSWORD, REQUIRED_PASSWORD, IP_ADDRESS_NOT_ALLOWED, AUTHENTICATION_FAILED.
 constexpr std::array login_codes{192, 193, 194, 195, 516};
 // The same call may succeed later: TIMEOUT_EXCEEDED, TOO_MANY_SIMULTANEOUS_QUERIES, SOCKET_TIMEOUT, NETWORK_ERROR, NO_ZOOKEEPER,
-// MEMORY_LIMIT_EXCEEDED, TABLE_IS_READ_ONLY, TOO_MANY_PARTS, TOO_FEW_LIVE_REPLICAS, UNKNOWN_STATUS_OF_INSERT, KEEPER_EXCEPTION.
-constexpr std::array passing_codes{159, 202, 209, 210, 225, 241, 242, 252, 285, 319, 999};
+// MEMORY_LIMIT_EXCEEDED, TABLE_IS_READ_ONLY, NOT_ENOUGH_SPACE, TOO_MANY_PARTS, TOO_FEW_LIVE_REPLICAS, UNKNOWN_STATUS_OF_INSERT, KEEPER_EXCEPTION.
+constexpr std::array passing_codes{159, 202, 209, 210, 225, 241, 242, 243, 252, 285, 319, 999};
 
 bool contains(std::span<const int> codes, int code) { return std::find(codes.begin(), codes.end(), code) != codes.end(); }
 
@@ -77,7 +77,8 @@ Error server_error(const std::string& store, std::string_view text, int code) {
     const std::string message = one_line(bare(text));
     Error error(Code::rejected, "store '" + store + "': " + (message.empty() ? "the server failed without saying why" : message), hint_for(code));
     if (code != 0) error.with_server_code(std::to_string(code));
-    error.with_retryable(contains(passing_codes, code)).with_position(position_in(text));
+    // A disk that fills while a part is written is told by the system's words, under several codes.
+    error.with_retryable(contains(passing_codes, code) || message.find("No space left on device") != std::string::npos).with_position(position_in(text));
     return error;
 }
 

@@ -28,13 +28,13 @@ public:
     CaptureState look(const std::string& set, Deadline deadline) override {
         const auto session = connect(set, deadline);
         CaptureState state;
+        if (session->query("SELECT pg_is_in_recovery()", deadline).row(0).truth(0)) {
+            throw Error(Code::connect, "store '" + store_ + "': the server is a replica: changes are read from the primary", "point the url at the primary; during a failover wait until one is promoted")
+                .with_retryable();
+        }
         // The timeline a primary writes on is in the name of its next WAL file; the control file has the last checkpoint's, which may lag.
         const SqlResult facts = session->query(
-            "SELECT (SELECT system_identifier FROM pg_control_system()),"
-            " CASE WHEN pg_is_in_recovery() THEN (SELECT timeline_id FROM pg_control_checkpoint())"
-            "      ELSE ('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::bigint END,"
-            " CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END",
-            deadline);
+            "SELECT (SELECT system_identifier FROM pg_control_system()), ('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::bigint, pg_current_wal_insert_lsn()", deadline);
         state.system = facts.row(0).text(0);
         state.timeline = static_cast<std::uint32_t>(facts.row(0).integer(1));
         state.position = parse_lsn(facts.row(0).text(2));

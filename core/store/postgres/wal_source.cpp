@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <optional>
 #include <set>
 #include <unordered_map>
 
@@ -21,7 +22,7 @@ namespace ysdb::postgres {
 namespace {
 
 constexpr Millis feedback_every{1'000};       // when there is something new to tell
-constexpr Millis feedback_at_least{10'000};   // wal_sender_timeout is 60 s
+constexpr Millis feedback_at_least{10'000};   // wal_sender_timeout is 60 s; more often where it is shorter
 constexpr std::string_view own_origin = "ysdb_partition";  // rows moved between partitions are no changes (law 11)
 
 // A relation as this connection was told of it. Ids are the connection's.
@@ -58,9 +59,17 @@ public:
             }
             const bool whole = !in_transaction_ && (!segment.parts.empty() || segment.complete > told_);
             const auto message = stream_->poll_copy(whole ? Millis(0) : deadline.left(), stop);
-            if (message) take(*message);
-            else if (whole || deadline.passed()) break;
-            if (SteadyClock::now() - fed_back_ > feedback_at_least) send_feedback(false);
+            if (message) {
+                asked_.reset();
+                take(*message);
+            } else if (whole || deadline.passed()) {
+                break;
+            }
+            if (SteadyClock::now() - fed_back_ > feedback_pause_) send_feedback(!message);
+        }
+        // A connection that a firewall forgot looks like a quiet database: whoever does not answer is not there.
+        if (asked_ && SteadyClock::now() - *asked_ > options_.answer_within) {
+            throw Error(Code::connect, fmt::format("the source has answered nothing for {} s: the stream is given up", options_.answer_within.count() / 1000)).with_retryable();
         }
         resolve_unsent(stop);
         if (segment.complete <= told_) segment.complete = 0;
@@ -74,7 +83,7 @@ public:
         const bool news = acknowledged_ > fed_back_position_;
         const auto since = SteadyClock::now() - fed_back_;
         if (news && (at_once || since > feedback_every)) send_feedback(false);
-        else if (since > feedback_at_least) send_feedback(true);
+        else if (since > feedback_pause_) send_feedback(true);
     }
 
 private:
@@ -87,6 +96,8 @@ private:
         // whole stream's.
         if (version >= 140000 && !any_as_text(deadline)) sql += ", binary 'true'";
         stream_->start_copy_both(sql + ")", deadline);
+        const Millis patience(catalog_->query("SELECT setting::bigint FROM pg_settings WHERE name = 'wal_sender_timeout'", deadline).row(0).integer(0));
+        if (patience > Millis(0)) feedback_pause_ = std::clamp(patience / 4, Millis(100), feedback_at_least);
         fed_back_ = SteadyClock::now();
     }
 
@@ -118,6 +129,7 @@ private:
         stream_->write_copy(message.data(), message.size(), Millis(30'000));
         fed_back_ = SteadyClock::now();
         fed_back_position_ = acknowledged_;
+        if (want_answer && !asked_) asked_ = fed_back_;
     }
 
     // --- the stream's outer messages ---
@@ -531,7 +543,7 @@ private:
     void resolve_unsent(std::stop_token stop) {
         if (unsent_.empty()) return;
         lookup_.wait_visible(unsent_by_, stop, [this] {
-            if (SteadyClock::now() - fed_back_ > feedback_at_least) send_feedback(false);
+            if (SteadyClock::now() - fed_back_ > feedback_pause_) send_feedback(false);
         });
         std::map<std::size_t, std::vector<UnsentCells>> by_part;
         for (UnsentCells& cells : unsent_) by_part[cells.part].push_back(std::move(cells));
@@ -568,6 +580,8 @@ private:
 
     std::uint64_t received_ = 0, acknowledged_ = 0, fed_back_position_ = 0, told_ = 0;
     SteadyClock::time_point fed_back_;
+    Millis feedback_pause_ = feedback_at_least;
+    std::optional<SteadyClock::time_point> asked_;   // for a sign of life; nothing came since
 };
 
 }  // namespace

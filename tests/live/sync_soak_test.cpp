@@ -1,0 +1,75 @@
+// needs: main analytics
+// lock: own_lab
+// The bad days of `sync run`, all of them: every fault at every moment, and ysdb, PostgreSQL and ClickHouse killed at random moments again and again.
+// Everyday a handful of kills.
+#include <signal.h>
+
+#include <array>
+#include <random>
+
+#include "tests/live/sync_outage.h"
+
+using namespace ysdb;
+using namespace ysdb::test;
+
+TEST_CASE("every fault at every moment") {
+    if (!soak()) {
+        MESSAGE("SKIPPED: ./bootstrap test --soak; sync_outage_test has each fault once");
+        return;
+    }
+    std::uint64_t seed = random_seed();
+    SyncLab lab;
+    for (const Fault fault : {Fault::kill_ysdb, Fault::kill_postgres, Fault::kill_clickhouse, Fault::stop_clickhouse, Fault::cut_network, Fault::stall_network, Fault::disk_full}) {
+        if (fault == Fault::disk_full && !lab.can_fill_disk()) continue;
+        for (const Moment moment : {Moment::copying, Moment::streaming, Moment::between, Moment::columns}) live_through(lab, fault, moment, seed++);
+    }
+}
+
+TEST_CASE("killed at random moments, again and again, while columns come and go: nothing that was acknowledged is lost") {
+    const int kills = soak() ? 200 : 6;
+    const std::uint64_t seed = random_seed();
+    CAPTURE(seed);
+    std::mt19937_64 random(seed);
+    SyncLab lab;
+    SyncDay day(lab, 20'000);
+    RecordingWriter writer(day.source(), seed, 1'000'000);
+    auto run = day.run();
+    std::map<std::string, int> done;
+    for (int round = 0; round < kills; ++round) {
+        const std::string victim = std::array{"ysdb", "clickhouse", "ysdb", "postgres"}[static_cast<std::size_t>(round) % 4];
+        CAPTURE(round);
+        CAPTURE(victim);
+        switch (random() % 6) {  // something for the next run to find half done
+            case 0: day.ask_source("ALTER TABLE t ADD c" + std::to_string(round) + " int DEFAULT " + std::to_string(round)); break;
+            case 1: day.ask_source("UPDATE t SET note = 'round " + std::to_string(round) + "' WHERE id <= 3000"); break;
+            case 2: day.ask_source("DELETE FROM t WHERE id BETWEEN " + std::to_string(round * 100) + " AND " + std::to_string(round * 100 + 50)); break;
+            case 3: day.ask_source("UPDATE t SET id = id + 100000 WHERE id BETWEEN " + std::to_string(round * 100 + 51) + " AND " + std::to_string(round * 100 + 60)); break;
+            default: break;
+        }
+        std::this_thread::sleep_for(Millis(random() % 1'200));  // the moment
+        ++done[victim];
+        if (victim == "ysdb") {
+            run->signal(SIGKILL);
+            CHECK(run->wait() == 128 + SIGKILL);
+            run = day.run({"--lock-wait", "10s"});
+        } else {
+            lab.kill(victim);
+            lab.start(victim);
+        }
+        REQUIRE_MESSAGE(!run->ended(), "it ended: " << run->log());
+        if (round % 20 != 19) continue;
+        // All that came so far, looked at in the middle.
+        day.ask_source("INSERT INTO t (id, v) VALUES (" + std::to_string(500'000 + round) + ", 'mark')");
+        REQUIRE_MESSAGE(wait_until([&] { return run->ended() || day.arrived(500'000 + round, "mark"); }, Millis(60'000)), run->log());
+        REQUIRE_MESSAGE(!run->ended(), "it ended: " << run->log());
+    }
+    REQUIRE(writer.commits_more(10));
+    const std::uint64_t commits = writer.acknowledged();
+    const auto expected = writer.stop();
+    CHECK_MESSAGE(wait_until([&] { return run->ended() || day.arrived(expected.rbegin()->first, expected.rbegin()->second); }, Millis(60'000)), run->log());
+    run->signal(SIGTERM);
+    CHECK_MESSAGE(run->wait() == 143, run->log());
+    day.check(expected, 1'000'000);
+    for (const auto& [what, times] : done) MESSAGE(what << " killed: " << times);
+    MESSAGE("commits acknowledged: " << commits);
+}
