@@ -2,8 +2,10 @@
 // What up does, and says, on a server that is in use or in trouble.
 #include <doctest/doctest.h>
 
+#include <mutex>
 #include <thread>
 
+#include "core/plan/watch.h"
 #include "tests/live/migrate_project.h"
 
 using namespace ysdb;
@@ -96,4 +98,49 @@ TEST_CASE("a mutation that does not get on is told before a large table is chang
     const CommandResult small = project.ysdb({"up", "--guard", "refuse"});  // no table is large
     CHECK(small.exit_code == 0);
     project.analytics().query("KILL MUTATION WHERE database = currentDatabase() AND table = 'stuck'", soon());
+}
+
+namespace {
+
+// What a progress line would say.
+class Notes final : public ProgressTask {
+public:
+    void add(std::uint64_t) override {}
+    void set_total(std::uint64_t) override {}
+    void note(std::string_view text) override {
+        const std::lock_guard lock(mutex_);
+        all_ += std::string(text) + "\n";
+    }
+    bool said(const std::string& part) {
+        const std::lock_guard lock(mutex_);
+        return has(all_, part);
+    }
+
+private:
+    std::mutex mutex_;
+    std::string all_;
+};
+
+}  // namespace
+
+TEST_CASE("while a statement waits, it is said who blocks it; while an index is built, how far it is") {
+    MigrateProject project;
+    project.main().query("CREATE TABLE a AS SELECT generate_series(1, 200) AS id", soon());
+    const auto blocker = project.main().open_session("a slow report", soon());
+    blocker->query("BEGIN", soon());
+    blocker->query("SELECT * FROM a", soon());
+    const auto session = project.main().open_session("test", soon());
+    Notes notes;
+    plan::Watch watch(notes, Millis(5'000));
+    {
+        const auto guard = watch.over(project.main(), *session, "", "ALTER TABLE a");
+        std::jthread waiting([&] { session->query("ALTER TABLE a ADD COLUMN x int", soon()); });
+        CHECK(eventually([&] { return notes.said("ALTER TABLE a, "); }));
+        CHECK(eventually([&] { return notes.said("blocked by pid ") && notes.said("(a slow report, user "); }));
+        blocker->query("COMMIT", soon());
+    }
+    project.main().query("CREATE FUNCTION slow(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.02); RETURN $1; END'", soon());
+    const auto guard = watch.over(project.main(), *session, "", "CREATE INDEX");
+    std::jthread building([&] { session->query("CREATE INDEX ON a (slow(id))", soon()); });
+    CHECK(eventually([&] { return notes.said("building index"); }));
 }
