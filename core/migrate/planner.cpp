@@ -153,7 +153,7 @@ void add_single_steps(std::vector<plan::Unit>& units, const Progress& progress, 
     int block = 0;
     for (std::size_t i = 0; i < progress.section().size(); ++i) {
         auto [step, outside, dirties] = make_step(file, progress.direction(), i, variables);
-        const int of = progress.section()[i].block;
+        const int of = step.batches ? 0 : progress.section()[i].block;  // batches are transactions of their own
         if (of != 0 && of == block) {  // one transaction with those before it, or done with them
             if (units.size() > first && units.back().block == of) {
                 units.back().dirties_session = units.back().dirties_session || dirties;
