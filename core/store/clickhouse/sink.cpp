@@ -176,6 +176,7 @@ std::uint64_t load(Transport& transport, const Catalog& catalog, QueryIds& ids, 
             request.sql = insert;
             request.payload = pieces;
             request.query_id = ids.next("ysdb-load");
+            request.once = true;  // a plain MergeTree forgets tokens
             request.settings = pinned_insert_settings;
             request.settings.emplace_back("insert_deduplication_token", request.query_id);  // two batches may well be equal
             transport.run(request, {Deadline::after(idle), {}, stop}, [](std::string_view) {});
