@@ -39,8 +39,8 @@ int show(const Report& report, const GlobalOptions& globals, const Environment& 
     if (globals.output != OutputFormat::json) {
         write_out(STDERR_FILENO, render_warnings(report, style_of(STDERR_FILENO, environment, globals.no_color)));
     }
-    const int failed =
-        write_out(STDOUT_FILENO, render(report, globals.output, style_of(STDOUT_FILENO, environment, globals.no_color)));
+    const int out = report.beside_data ? STDERR_FILENO : STDOUT_FILENO;
+    const int failed = write_out(out, render(report, globals.output, style_of(out, environment, globals.no_color)));
     // A reader that has seen enough (head) is no failure; a full disk is.
     if (failed != 0 && failed != EPIPE)
         throw Error(Code::internal, std::string("cannot write the result: ") + std::strerror(failed));

@@ -61,6 +61,7 @@ Report run(const Invocation& line, Context& context, Operator&) {
     options.policy.tries = static_cast<int>(line.integer_between("--tries", 1, 100));
     options.lock_wait = *line.duration("--lock-wait");
     options.spool_directory = *line.text("--spool-dir");
+    options.metrics_file = line.text_or("--metrics-file", "");
     return context.dry_run ? sync::plan_run(context, options) : sync::run(context, options);
 }
 
@@ -83,6 +84,7 @@ CommandSpec run_verb() {
                   {"--buffer", "SIZE", "how far a store may be behind before reading waits for it", "64MiB"},
                   {"--tries", "N", "tries of a batch that a store refuses, before its rows are tried one by one", "3"},
                   {"--spool-dir", "DIR", "where large transactions wait for their commit", "/var/tmp"},
+                  {"--metrics-file", "FILE", "keep Prometheus metrics in this file, for a node exporter's textfile collector"},
                   {"--lock-wait", "DURATION", "wait this long for another run of the same set", "0s"}};
     verb.examples = {{"ysdb sync run --dry-run", "what would be made in the source, which tables would be copied"},
                      {"ysdb sync run --until-caught-up", "bring every store up to now, then end"}};

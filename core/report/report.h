@@ -68,6 +68,7 @@ struct Report {
     std::optional<std::string> document;
     std::string next;                        // the command to type next; last line for people
     Code code = Code::ok;                    // the process exits with this
+    bool beside_data = false;                // stdout carries something else: this goes to stderr
 
     Table& add_table(std::string name, std::string title, std::vector<Column> columns) {
         tables.push_back({std::move(name), std::move(title), std::move(columns), {}, false});

@@ -50,6 +50,7 @@ struct Segment {
     std::vector<RejectedChange> rejected;
     std::uint64_t complete = 0;        // everything below this position is told with this segment; 0: a transaction is still open
     std::int64_t commit_micros = 0;    // when the last transaction in it was committed, since 1970; 0: none was
+    std::int64_t first_commit_micros = 0;  // and the first
     std::uint64_t rows = 0;
     std::size_t bytes = 0;             // of all parts, about
 };

@@ -3,6 +3,7 @@
 #include "core/base/text.h"
 #include "core/store/clickhouse/clickhouse.h"
 #include "core/store/kafka/kafka.h"
+#include "core/store/lines/lines.h"
 #include "core/store/postgres/postgres.h"
 #include "core/store/questdb/questdb.h"
 #include "core/store/redis/redis.h"
@@ -36,6 +37,8 @@ constexpr auto drivers = std::to_array<Driver>({
     {"weaviates", rest::open_weaviate},
     {"arango", rest::open_arango},
     {"arangos", rest::open_arango},
+    {"stdout", lines::open},
+    {"null", lines::open},
 });
 }  // namespace
 

@@ -8,6 +8,7 @@
 #include "core/base/fault.h"
 #include "core/base/retry.h"
 #include "core/value/show.h"
+#include "core/value/version_text.h"
 
 namespace ysdb::sync {
 
@@ -125,6 +126,8 @@ SinkState Follower::status() const {
     const std::lock_guard lock(mutex_);
     SinkState status = status_;
     status.position = durable_;
+    status.lag_p50_ms = lag_.quantile(0.5);
+    status.lag_p99_ms = lag_.quantile(0.99);
     return status;
 }
 
@@ -280,12 +283,17 @@ void Follower::flush() {
     }
     std::uint64_t complete = 0, changes = 0;
     std::int64_t committed = 0;
+    const std::int64_t now = unix_micros_now();
+    LagHistogram lag = lag_;
     for (const auto& segment : unflushed_) {
         complete = std::max(complete, segment->complete);
         committed = std::max(committed, segment->commit_micros);
+        std::uint64_t rows = 0;
         for (const SegmentPart& part : segment->parts) {
-            if (part.kind == SegmentPart::Kind::rows && find(part.table->ref) != nullptr) changes += part.changes.rows.rows();
+            if (part.kind == SegmentPart::Kind::rows && find(part.table->ref) != nullptr) rows += part.changes.rows.rows();
         }
+        changes += rows;
+        if (segment->first_commit_micros != 0) lag.add(static_cast<double>(now - segment->first_commit_micros) / 1000.0, rows);
     }
     for (auto& [ref, table] : tables_) table.isolated = false;
     {
@@ -294,7 +302,8 @@ void Follower::flush() {
         backlog_ -= std::min(backlog_, unflushed_bytes_);
         flushed_ += unflushed_.size();
         status_.changes += changes;
-        if (committed != 0) status_.lag_ms = std::max<std::int64_t>(0, (unix_micros_now() - committed) / 1000);
+        lag_ = lag;
+        if (committed != 0) status_.lag_ms = std::max<std::int64_t>(0, (now - committed) / 1000);
         status_.state = "working";
         status_.error.clear();
     }

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/context.h"
+#include "core/sync/lag.h"
 #include "core/store/changes.h"
 #include "core/sync/routes.h"
 #include "core/sync/state.h"
@@ -106,6 +107,7 @@ private:
     std::uint64_t pushed_ = 0, flushed_ = 0;         // segments
     bool hurry_ = false;                             // flush without waiting for age
     SinkState status_;
+    LagHistogram lag_;
     std::jthread thread_;                            // last: it uses all of the above
 };
 

@@ -15,9 +15,12 @@
 #include "core/base/retry.h"
 #include "core/base/text.h"
 #include "core/plan/runner_lock.h"
+#include "core/store/lines/lines.h"
+#include "core/sync/metrics.h"
 #include "core/sync/sets.h"
 #include "core/sync/state.h"
 #include "core/sync/table_copy.h"
+#include "core/value/version_text.h"
 
 namespace ysdb::sync {
 
@@ -312,7 +315,12 @@ private:
     void say_status() {
         if (SteadyClock::now() - said_at_ < status_every) return;
         said_at_ = SteadyClock::now();
-        for (const auto& follower : followers_) say(follower->status());
+        std::vector<SinkState> all;
+        for (const auto& follower : followers_) {
+            all.push_back(follower->status());
+            say(all.back());
+        }
+        if (!options_.metrics_file.empty()) write_metrics(options_.metrics_file, set_.name, settled_.epoch, confirmed_, told_, all);
         watch_slot();
     }
     void say(const SinkState& status) {
@@ -399,6 +407,7 @@ private:
         }
         Report report;
         report.title = "sync " + set_.name;
+        report.beside_data = std::any_of(set_.sinks.begin(), set_.sinks.end(), [&](const std::string& sink) { return lines::writes_stdout(context_.stores.config(sink)); });
         fill(report);
         if (!whole) {
             report.code = Code::partial;
@@ -416,10 +425,10 @@ private:
     }
 
     void fill(Report& report) {
-        Table& sinks = report.add_table("sinks", "", {{"sink"}, {"state"}, {"position"}, {"changes", Unit::count}, {"lag_ms", Unit::count, "lag (ms)"}, {"error"}});
+        Table& sinks = report.add_table("sinks", "", {{"sink"}, {"state"}, {"position"}, {"changes", Unit::count}, {"lag_p50_s", Unit::seconds, "lag p50"}, {"lag_p99_s", Unit::seconds, "p99"}, {"error"}});
         for (const auto& follower : followers_) {
             const SinkState status = follower->status();
-            sinks.rows.push_back({status.sink, status.state, lsn_text(status.position), static_cast<std::int64_t>(status.changes), status.lag_ms, status.error});
+            sinks.rows.push_back({status.sink, status.state, lsn_text(status.position), static_cast<std::int64_t>(status.changes), status.lag_p50_ms / 1000, status.lag_p99_ms / 1000, status.error});
         }
         Table& tables = report.add_table("tables", "", {{"table"}, {"sink"}, {"state"}, {"copied", Unit::count, "rows copied"}, {"rejected", Unit::count}, {"reason"}});
         for (const TableState& table : state_.tables(context_.deadline())) {
@@ -479,7 +488,7 @@ Report plan_run(Context& context, const RunOptions& options) {
         const TableInfo info = set.capture.describe(route.table, context.deadline());
         const auto known = states.find({route.table.text(), route.sink});
         const std::string now = known == states.end() ? "new" : known->second;
-        const bool copies = context.stores.get(route.sink).sink() != nullptr;
+        const bool copies = context.stores.get(route.sink).changes()->follow(route.landing, context.deadline())->takes_copies();
         tables.rows.push_back({route.table.text(), route.sink, now, static_cast<std::int64_t>(info.estimated_rows), static_cast<std::int64_t>(info.bytes),
                                now == "following" ? "follow" : now == "halted" ? "nothing until ysdb sync reset" : copies ? "copy, then follow" : "follow"});
     }

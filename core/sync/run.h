@@ -24,6 +24,7 @@ struct RunOptions {
     FollowPolicy policy;
     Millis lock_wait{0};
     std::string spool_directory = "/var/tmp";
+    std::string metrics_file;                  // written every few seconds, for a node exporter; empty: none
 };
 
 // What run would install and copy. Reads only.

@@ -1,12 +1,10 @@
 #include "core/sync/state.h"
 
-#include <fmt/core.h>
-
-#include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "core/base/embedded.h"
 #include "core/base/text.h"
+#include "core/value/version_text.h"
 
 namespace ysdb::sync {
 
@@ -45,17 +43,7 @@ TableRef ref_of(const std::string& text) {
     return {json.at(0), json.at(1)};
 }
 
-Version version_of(const std::string& text) {
-    Version version;
-    unsigned long long position = 0;
-    if (std::sscanf(text.c_str(), "%u:%llu:%u", &version.epoch, &position, &version.ordinal) != 3) return {};
-    version.position = position;
-    return version;
-}
-
 }  // namespace
-
-std::string version_text(const Version& version) { return fmt::format("{}:{}:{}", version.epoch, version.position, version.ordinal); }
 
 SyncState::SyncState(Store& source, std::string set) : sql_(sql_of(source)), set_(std::move(set)) {}
 
@@ -112,7 +100,7 @@ std::vector<TableState> SyncState::tables(Deadline deadline) {
     for (std::size_t i = 0; i < result.rows(); ++i) {
         const SqlRow row = result.row(i);
         tables.push_back({row.text(0), row.text(1), row.text(2), static_cast<std::uint64_t>(row.integer(3)), static_cast<std::uint64_t>(row.integer(4)),
-                          static_cast<std::uint64_t>(row.integer(5)), row.text(6), version_of(row.text(7))});
+                          static_cast<std::uint64_t>(row.integer(5)), row.text(6), parse_version(row.text(7)).value_or(Version{})});
     }
     return tables;
 }
@@ -145,7 +133,7 @@ std::vector<SinkState> SyncState::sinks(Deadline deadline) {
     std::vector<SinkState> sinks;
     for (std::size_t i = 0; i < result.rows(); ++i) {
         const SqlRow row = result.row(i);
-        sinks.push_back({row.text(0), static_cast<std::uint64_t>(row.integer(1)), static_cast<std::uint64_t>(row.integer(2)), row.integer(3), row.text(4), row.text(5), row.real(6)});
+        sinks.push_back({row.text(0), static_cast<std::uint64_t>(row.integer(1)), static_cast<std::uint64_t>(row.integer(2)), row.integer(3), 0, 0, row.text(4), row.text(5), row.real(6)});
     }
     return sinks;
 }

@@ -33,6 +33,7 @@ struct SinkState {
     std::uint64_t position = 0;
     std::uint64_t changes = 0;       // since the run began
     std::int64_t lag_ms = 0;         // of the last commit that is durable there, when it became so
+    double lag_p50_ms = 0, lag_p99_ms = 0;   // of all changes since the run began; not kept
     std::string state;               // "working", "retrying"
     std::string error;
     double age_s = 0;                // read only: since this was written
@@ -43,9 +44,6 @@ struct DeadLetter {
     int tries = 1;
     std::string at;                  // read only
 };
-
-// "1:42:7", and back.
-std::string version_text(const Version& version);
 
 // Thread-safe, as the store's pool is.
 class SyncState {

@@ -58,7 +58,11 @@ public:
 
     std::vector<std::string> plan_install(const std::string& set, std::span<const TableRef> tables, Deadline deadline) override {
         const auto session = connect(set, deadline);
-        return statements(*session, set, tables, deadline);
+        std::vector<std::string> shown;
+        for (const std::string& statement : statements(*session, set, tables, deadline)) {
+            shown.push_back(statement == event_trigger_sql() ? "CREATE EVENT TRIGGER " + quote(event_trigger) + " ON ddl_command_end WHEN TAG IN ('ALTER TABLE') EXECUTE FUNCTION ysdb.tell_tables(), and that function" : statement);
+        }
+        return shown;
     }
 
     void install(const std::string& set, std::span<const TableRef> tables, Deadline deadline) override {

@@ -214,6 +214,7 @@ private:
         in_transaction_ = false;
         segment_->complete = end_position_;
         segment_->commit_micros = commit_micros_;
+        if (segment_->first_commit_micros == 0) segment_->first_commit_micros = commit_micros_;
     }
 
     void apply(char kind, MessageReader& message) {
