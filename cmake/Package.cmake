@@ -5,8 +5,10 @@ install(FILES ${PROJECT_SOURCE_DIR}/man/ysdb.1 DESTINATION ${CMAKE_INSTALL_MANDI
 install(FILES ${PROJECT_SOURCE_DIR}/completions/ysdb.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME ysdb)
 install(FILES ${PROJECT_SOURCE_DIR}/completions/_ysdb DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/vendor-completions)
 install(FILES ${PROJECT_SOURCE_DIR}/completions/ysdb.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
-configure_file(${PROJECT_SOURCE_DIR}/templates/systemd/ysdb-migrate.service.in ${PROJECT_BINARY_DIR}/ysdb-migrate.service @ONLY)
-install(FILES ${PROJECT_BINARY_DIR}/ysdb-migrate.service DESTINATION lib/systemd/system)
+foreach(unit ysdb-migrate.service ysdb-sync@.service)
+    configure_file(${PROJECT_SOURCE_DIR}/templates/systemd/${unit}.in ${PROJECT_BINARY_DIR}/${unit} @ONLY)
+    install(FILES ${PROJECT_BINARY_DIR}/${unit} DESTINATION lib/systemd/system)
+endforeach()
 
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME ysdb)

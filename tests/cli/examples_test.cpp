@@ -63,7 +63,7 @@ std::vector<std::string> not_taken(const std::string& text, int& count, bool pag
 }  // namespace
 
 TEST_CASE("every ysdb line of the files to copy, and of the pages about migrations, has flags that exist") {
-    for (const char* file : {"docs/ci/github-actions.yml", "docs/ci/gitlab-ci.yml", "templates/systemd/ysdb-migrate.service.in", "docs/ci.md", "docs/migrate.md", "docs/lint.md", "docs/expand-contract.md", "README.md"}) {
+    for (const char* file : {"docs/ci/github-actions.yml", "docs/ci/gitlab-ci.yml", "templates/systemd/ysdb-migrate.service.in", "templates/systemd/ysdb-sync@.service.in", "docs/sync.md", "docs/ci.md", "docs/migrate.md", "docs/lint.md", "docs/expand-contract.md", "README.md"}) {
         CAPTURE(file);
         int count = 0;
         const std::vector<std::string> bad = not_taken(read_file(source / file), count, std::string(file).ends_with(".md"));
@@ -83,21 +83,24 @@ TEST_CASE("systemd takes the unit") {
         return;
     }
     const test::TempDir directory;
-    std::string unit = read_file(source / "templates/systemd/ysdb-migrate.service.in");
-    const std::string place = "@CMAKE_INSTALL_FULL_BINDIR@/ysdb";
-    REQUIRE(unit.find(place) != std::string::npos);
-    unit.replace(unit.find(place), place.size(), YSDB_BINARY);
-    // The lines that are commented out are for people: they have to be right too.
-    for (const char* line : {"#LoadCredential", "#Environment"}) {
-        REQUIRE(unit.find(line) != std::string::npos);
-        unit.erase(unit.find(line), 1);
+    for (const std::string name : {"ysdb-migrate.service", "ysdb-sync@.service"}) {
+        CAPTURE(name);
+        std::string unit = read_file(source / ("templates/systemd/" + name + ".in"));
+        const std::string place = "@CMAKE_INSTALL_FULL_BINDIR@/ysdb";
+        REQUIRE(unit.find(place) != std::string::npos);
+        unit.replace(unit.find(place), place.size(), YSDB_BINARY);
+        // The lines that are commented out are for people: they have to be right too.
+        for (const char* line : {"#LoadCredential", "#Environment"}) {
+            REQUIRE(unit.find(line) != std::string::npos);
+            unit.erase(unit.find(line), 1);
+        }
+        const std::string file = (directory.path() / name).string();
+        write_file_atomically(file, unit);
+        SpawnOptions verify;
+        verify.argv = {"systemd-analyze", "verify", "--man=no", file};
+        const CommandResult result = run_command(verify, Deadline::after(Millis(60'000)));
+        CHECK_MESSAGE(result.exit_code == 0, result.err);
+        // Of this unit it has nothing to say; about others of the machine it may.
+        CHECK_MESSAGE(result.err.find(name) == std::string::npos, result.err);
     }
-    const std::string file = (directory.path() / "ysdb-migrate.service").string();
-    write_file_atomically(file, unit);
-    SpawnOptions verify;
-    verify.argv = {"systemd-analyze", "verify", "--man=no", file};
-    const CommandResult result = run_command(verify, Deadline::after(Millis(60'000)));
-    CHECK_MESSAGE(result.exit_code == 0, result.err);
-    // Of this unit it has nothing to say; about others of the machine it may.
-    CHECK_MESSAGE(result.err.find("ysdb-migrate.service") == std::string::npos, result.err);
 }

@@ -29,7 +29,7 @@ TEST_CASE("cmake --install brings the program, its manual and its completions, a
     const fs::path build = fs::path(YSDB_BINARY).parent_path().parent_path();
     const CommandResult installed = run({"cmake", "--install", build.string(), "--prefix", dir.string()});
     REQUIRE_MESSAGE(installed.exit_code == 0, installed.err);
-    for (const char* file : {"share/man/man1/ysdb.1", "share/bash-completion/completions/ysdb", "share/zsh/vendor-completions/_ysdb", "share/fish/vendor_completions.d/ysdb.fish", "lib/systemd/system/ysdb-migrate.service"}) {
+    for (const char* file : {"share/man/man1/ysdb.1", "share/bash-completion/completions/ysdb", "share/zsh/vendor-completions/_ysdb", "share/fish/vendor_completions.d/ysdb.fish", "lib/systemd/system/ysdb-migrate.service", "lib/systemd/system/ysdb-sync@.service"}) {
         CHECK_MESSAGE(fs::exists(dir.path() / file), file);
     }
     const CommandResult version = run({(dir.path() / "bin/ysdb").string(), "--version"});
