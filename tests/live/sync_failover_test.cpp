@@ -2,86 +2,13 @@
 // lock: own_lab
 // The source fails over to a standby that had not got everything, or comes back from a backup: positions go backwards, rows that were told are no
 // more. A lab of their own; `needs` only says that both can be had here.
-#include <signal.h>
-#include <unistd.h>
-
-#include <fstream>
-
-#include "core/base/file.h"
-#include "core/lab/directory.h"
-#include "core/lab/ports.h"
-#include "core/lab/processes.h"
-#include "core/lab/state.h"
+#include "tests/live/other_postgres.h"
 #include "tests/live/sync_outage.h"
 
 using namespace ysdb;
 using namespace ysdb::test;
 
 namespace {
-
-namespace fs = std::filesystem;
-
-// A PostgreSQL beside the lab's, with the lab's programs and its users.
-class OtherPostgres {
-public:
-    explicit OtherPostgres(const SyncLab& lab, const std::string& name)
-        : directory_(lab.directory() + "/" + name), programs_(lab::load_state(fs::canonical(lab.directory() + "/lab"))->servers.at("postgres").install + "/bin/"),
-          owner_(lab::server_owner(directory_)), port_(lab::choose_port()) {
-        fs::create_directories(directory_);
-        if (owner_) REQUIRE(chown(directory_.c_str(), owner_->uid, owner_->gid) == 0);
-    }
-    ~OtherPostgres() { kill(); }
-    OtherPostgres(const OtherPostgres&) = delete;
-    OtherPostgres& operator=(const OtherPostgres&) = delete;
-
-    // A copy of the server at `url`: a standby of it, or what an archive keeps.
-    void copy(const std::string& url, bool standby) const {
-        std::vector<std::string> arguments{"-d", url, "-D", data(), "-X", "stream", "-c", "fast", "--no-sync"};
-        if (standby) arguments.push_back("-R");
-        run("pg_basebackup", arguments);
-    }
-    void make() const { run("initdb", {"-D", data(), "-U", "lab", "-A", "trust", "--no-sync", "-E", "UTF8", "--no-locale"}); }
-    // The backup is brought as far as it goes, then takes part as a primary of a new timeline.
-    void restore_to_its_end() const {
-        std::ofstream(data() + "/recovery.signal");
-        if (owner_) REQUIRE(chown((data() + "/recovery.signal").c_str(), owner_->uid, owner_->gid) == 0);
-    }
-    void start() {
-        SpawnOptions options = as_owner({programs_ + "postgres", "-D", data(), "-c", "port=" + std::to_string(port_), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c",
-                                         "restore_command=/bin/false", "-c", "wal_level=logical"});
-        options.output_file = directory_ + "/log";
-        process_ = spawn(options);
-    }
-    void kill() {
-        if (process_.pid == 0) return;
-        lab::end_processes(lab::processes_in(programs_ + "postgres", data()));
-        process_ = {};
-    }
-    int port() const { return port_; }
-    void run(const std::string& program, std::vector<std::string> arguments) const {
-        arguments.insert(arguments.begin(), programs_ + program);
-        const CommandResult result = run_command(as_owner(arguments), Deadline::after(Millis(60'000)));
-        REQUIRE_MESSAGE(result.exit_code == 0, program << ": " << result.out << result.err);
-    }
-
-private:
-    std::string data() const { return directory_ + "/data"; }
-    SpawnOptions as_owner(std::vector<std::string> argv) const {
-        SpawnOptions options;
-        options.argv = std::move(argv);
-        options.cwd = directory_;
-        options.env = {{"LC_ALL", "C"}};
-        if (owner_) {
-            options.uid = owner_->uid;
-            options.gid = owner_->gid;
-        }
-        return options;
-    }
-    std::string directory_, programs_;
-    std::optional<lab::Owner> owner_;
-    int port_;
-    ProcessId process_;
-};
 
 std::string with_ports(const std::string& url, const std::vector<int>& ports) {
     const auto at = url.rfind('@'), slash = url.rfind('/');
@@ -115,7 +42,7 @@ std::string epochs(const SyncDay& day) {
 TEST_CASE("a standby that had not got everything is promoted: the same run goes on there, and what only the old primary had is gone from the store") {
     SyncLab lab;
     SyncDay day(lab, 1'000);
-    OtherPostgres standby(lab, "standby");
+    OtherPostgres standby(lab.directory(), "standby");
     const std::string old_url = day.source().url;
     standby.copy(old_url, true);
     standby.start();
@@ -170,7 +97,7 @@ TEST_CASE("a backup is restored in the source's place: a new epoch, and the stor
         REQUIRE_MESSAGE(result.exit_code == 0, result.out << result.err);
     };
     catch_up();
-    OtherPostgres restored(lab, "restored");
+    OtherPostgres restored(lab.directory(), "restored");
     const std::string old_url = day.source().url;
     restored.copy(old_url, false);
     const Server old{old_url}, fresh{with_ports(old_url, {restored.port()})};
@@ -200,7 +127,7 @@ TEST_CASE("another cluster that was filled from a dump is no continuation: refus
     SyncLab lab;
     SyncDay day(lab, 100);
     REQUIRE(day.ysdb({"sync", "run", "--until-caught-up"}).exit_code == 0);
-    OtherPostgres other(lab, "other");
+    OtherPostgres other(lab.directory(), "other");
     other.make();
     other.start();
     const std::string old_url = day.source().url;

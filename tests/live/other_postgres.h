@@ -1,0 +1,84 @@
+// A second PostgreSQL beside a lab's: a standby of it, a backup, or one of its own.
+#pragma once
+
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/process.h"
+#include "core/lab/directory.h"
+#include "core/lab/ports.h"
+#include "core/lab/processes.h"
+#include "core/lab/state.h"
+
+namespace ysdb::test {
+
+// A PostgreSQL beside the lab's, with the lab's programs and its users.
+class OtherPostgres {
+public:
+    // `root`: a directory with a lab in lab/, of which PostgreSQL is up.
+    OtherPostgres(const std::string& root, const std::string& name)
+        : directory_(root + "/" + name), programs_(lab::load_state(std::filesystem::canonical(root + "/lab"))->servers.at("postgres").install + "/bin/"),
+          owner_(lab::server_owner(directory_)), port_(lab::choose_port()) {
+        std::filesystem::create_directories(directory_);
+        if (owner_) REQUIRE(chown(directory_.c_str(), owner_->uid, owner_->gid) == 0);
+    }
+    ~OtherPostgres() { kill(); }
+    OtherPostgres(const OtherPostgres&) = delete;
+    OtherPostgres& operator=(const OtherPostgres&) = delete;
+
+    // A copy of the server at `url`: a standby of it, or what an archive keeps.
+    void copy(const std::string& url, bool standby) const {
+        std::vector<std::string> arguments{"-d", url, "-D", data(), "-X", "stream", "-c", "fast", "--no-sync"};
+        if (standby) arguments.push_back("-R");
+        run("pg_basebackup", arguments);
+    }
+    void make() const { run("initdb", {"-D", data(), "-U", "lab", "-A", "trust", "--no-sync", "-E", "UTF8", "--no-locale"}); }
+    // The backup is brought as far as it goes, then takes part as a primary of a new timeline.
+    void restore_to_its_end() const {
+        std::ofstream(data() + "/recovery.signal");
+        if (owner_) REQUIRE(chown((data() + "/recovery.signal").c_str(), owner_->uid, owner_->gid) == 0);
+    }
+    void start() {
+        SpawnOptions options = as_owner({programs_ + "postgres", "-D", data(), "-c", "port=" + std::to_string(port_), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c",
+                                         "restore_command=/bin/false", "-c", "wal_level=logical"});
+        options.output_file = directory_ + "/log";
+        process_ = spawn(options);
+    }
+    void kill() {
+        if (process_.pid == 0) return;
+        lab::end_processes(lab::processes_in(programs_ + "postgres", data()));
+        process_ = {};
+    }
+    int port() const { return port_; }
+    void run(const std::string& program, std::vector<std::string> arguments) const {
+        arguments.insert(arguments.begin(), programs_ + program);
+        const CommandResult result = run_command(as_owner(arguments), Deadline::after(Millis(60'000)));
+        REQUIRE_MESSAGE(result.exit_code == 0, program << ": " << result.out << result.err);
+    }
+
+private:
+    std::string data() const { return directory_ + "/data"; }
+    SpawnOptions as_owner(std::vector<std::string> argv) const {
+        SpawnOptions options;
+        options.argv = std::move(argv);
+        options.cwd = directory_;
+        options.env = {{"LC_ALL", "C"}};
+        if (owner_) {
+            options.uid = owner_->uid;
+            options.gid = owner_->gid;
+        }
+        return options;
+    }
+    std::string directory_, programs_;
+    std::optional<lab::Owner> owner_;
+    int port_;
+    ProcessId process_;
+};
+
+}  // namespace ysdb::test
