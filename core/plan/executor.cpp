@@ -224,8 +224,12 @@ std::optional<Failure> Executor::alone(const Unit& unit, Lane& lane) {
         if (!step.probe->mark) intent.found = there ? "present" : "absent";
         if (before == Effect::broken) sql = step.probe->mend + broken + step.probe->mend_tail;  // somebody's run of the same was cut off
     }
+    // Where both are one server's, its log has the intent before what the statement did, so that neither survives a crash without the other; and a lost
+    // outcome is looked up. Of what may leave traces elsewhere the intent must be on disk first.
+    const bool soon = at_home(lane) && (step.waits_for_others || step.repeatable);
+    const auto write = [&](const JournalEntry& line) { soon ? journal_.write_soon(line, context_.deadline()) : journal_.write(line, context_.deadline()); };
     fault::point("plan.intent.before");
-    journal_.write(intent, context_.deadline());
+    write(intent);
     fault::point("plan.intent.after");
     set_label(lane, intent.label);
     lane.dirty = lane.dirty || unit.dirties_session;
@@ -267,7 +271,7 @@ std::optional<Failure> Executor::alone(const Unit& unit, Lane& lane) {
     }
     fault::point("plan.outcome.before");
     intent.event = JournalEvent::done;
-    journal_.write(intent, context_.deadline());
+    write(intent);
     fault::point("plan.outcome.after");
     record(unit);
     return std::nullopt;

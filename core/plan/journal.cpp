@@ -19,6 +19,16 @@ JournalEvent event_of(const std::string& name) {
     throw Error(Code::refused, "ysdb.journal holds an unknown event '" + name + "'", "was it written by a newer ysdb?");
 }
 
+// In one transaction.
+void run_as_one(SqlSession& session, std::vector<SqlStatement> statements, Deadline deadline) {
+    statements.insert(statements.begin(), SqlStatement{"BEGIN"});
+    statements.push_back({"COMMIT"});
+    ScriptResult result = session.script(statements, deadline);
+    if (!result.error) return;
+    if (result.error->code() != Code::connect) session.query("ROLLBACK", deadline);
+    throw *std::move(result.error);
+}
+
 }  // namespace
 
 void install_table(SqlSession& session, Dialect dialect, std::string_view name, Deadline deadline) {
@@ -29,11 +39,14 @@ void install_table(SqlSession& session, Dialect dialect, std::string_view name, 
     if (there.row(0).text(0) != "0") return;
     const std::string folder = clickhouse ? "clickhouse" : "postgres";
     std::string_view text = embedded_file("sql/ysdb/" + folder + "/" + std::string(name) + ".sql");
+    std::vector<SqlStatement> statements;
     while (!trim(text).empty()) {
         const auto end = std::min(text.find(";\n"), text.size());
-        session.query(text.substr(0, end), deadline);
+        statements.push_back({text.substr(0, end)});
         text.remove_prefix(std::min(end + 2, text.size()));
     }
+    if (dialect == Dialect::postgres) return run_as_one(session, std::move(statements), deadline);
+    for (const SqlStatement& statement : statements) session.query(statement.sql, deadline);
 }
 
 std::vector<JournalEntry> Journal::unfinished(Deadline deadline) {
@@ -73,6 +86,12 @@ SqlText Journal::insert(const JournalEntry& entry) {
 void Journal::write(const JournalEntry& entry, Deadline deadline) {
     const SqlText text = insert(entry);
     session_.query(text.sql, text.params, deadline);
+}
+
+void Journal::write_soon(const JournalEntry& entry, Deadline deadline) {
+    if (dialect_ != Dialect::postgres) return write(entry, deadline);
+    const SqlText text = insert(entry);
+    run_as_one(session_, {{"SET LOCAL synchronous_commit = off"}, {text.sql, text.params, {}}}, deadline);
 }
 
 SqlText find_mark(const std::string& label) {

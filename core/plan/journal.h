@@ -39,6 +39,9 @@ public:
     // The statement that adds the entry, to be run by the caller in a transaction of its own store.
     SqlText insert(const JournalEntry& entry);
     void write(const JournalEntry& entry, Deadline deadline);
+    // The same without waiting for the server's disk, where it can: the entry is on it no later than what the same server commits next, and lost only in a
+    // crash of the server that loses all that came after it, too.
+    void write_soon(const JournalEntry& entry, Deadline deadline);
 
 private:
     SqlSession& session_;
