@@ -118,6 +118,19 @@ CommandSpec status_verb() {
     return verb;
 }
 
+CommandSpec retry_verb() {
+    CommandSpec verb;
+    verb.name = "retry";
+    verb.summary = "tell rows with dead letters to their store again";
+    verb.description = "For each row with a dead letter: the row as the source has it now is told to the store again, after its column, or the row itself, was mended. Letters of rows that arrive, or that the "
+                       "source no longer has, are dropped; what is refused again stays, with one more try. Reads each table that has dead letters once. Not while the set runs.";
+    verb.flags = {set_flag()};
+    verb.examples = {{"ysdb sync retry --dry-run", "how many rows of which tables"}};
+    verb.changes = true;
+    verb.run = [](const Invocation& line, Context& context, Operator&) { return sync::retry_dead_letters(context, line.text_or("--set", "")); };
+    return verb;
+}
+
 CommandSpec reset_verb() {
     CommandSpec verb;
     verb.name = "reset";
@@ -169,7 +182,7 @@ CommandSpec sync_command() {
     command.name = "sync";
     command.summary = "bring the other stores to what PostgreSQL holds";
     command.description = "Moves the tables of the [[sync]] sets from their source into the stores that follow it.";
-    command.verbs = {snapshot_verb(), run_verb(), status_verb(), install_verb(), reset_verb(), remove_verb()};
+    command.verbs = {snapshot_verb(), run_verb(), status_verb(), install_verb(), retry_verb(), reset_verb(), remove_verb()};
     return command;
 }
 

@@ -131,7 +131,7 @@ Report validate(Context& context, const ValidateOptions& options) {
     if (!tables.differences.rows.empty()) report.tables.push_back(std::move(tables.differences));
     if (tables.unequal > 0) {
         report.code = Code::differences;
-        report.next = "ysdb sync snapshot   (copies the tables anew)";
+        report.next = "ysdb sync snapshot   (copies the tables anew; those of a set that sync run follows: ysdb sync reset)";
     }
     return report;
 }

@@ -3,12 +3,15 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <map>
+#include <set>
 
 #include "core/base/fault.h"
 #include "core/base/text.h"
 #include "core/plan/runner_lock.h"
 #include "core/sync/sets.h"
 #include "core/sync/state.h"
+#include "core/value/show.h"
 
 namespace ysdb::sync {
 
@@ -135,6 +138,76 @@ Report reset(Context& context, const std::string& name, const std::optional<std:
         state.save({set.capture_kind, now.system, now.timeline, epoch + 1, now.confirmed}, context.deadline());
     }
     fault::point("sync.reset.after");
+    return report;
+}
+
+Report retry_dead_letters(Context& context, const std::string& name) {
+    constexpr std::uint64_t rows_per_range = 200'000;
+    constexpr std::size_t batch_bytes = 8u << 20, letters_at_once = 1'000'000;
+    SyncSet set = open_set(context, name);
+    SyncState state(set.source, set.name);
+    std::map<std::pair<std::string, std::string>, std::set<std::string>> wanted;   // keys by sink and table
+    for (const DeadLetter& letter : state.dead_letters(letters_at_once, context.deadline())) wanted[{letter.sink, letter.table}].insert(letter.key);
+    Report report;
+    report.title = context.dry_run ? "sync retry: nothing is changed" : "sync retry";
+    Table table{"tables", "", {{"table"}, {"sink"}, {"rows", Unit::count, "rows with dead letters"}, {"arrived", Unit::count}, {"gone", Unit::count}, {"left", Unit::count}}, {}, false};
+    const auto saved = wanted.empty() ? std::nullopt : state.set(context.deadline());
+    std::optional<Held> held;
+    if (!context.dry_run && saved) held.emplace(hold(context, set));
+    for (const Route& route : set.routes) {
+        const auto found = wanted.find({route.sink, route.table.text()});
+        if (found == wanted.end()) continue;
+        const std::set<std::string>& keys = found->second;
+        if (context.dry_run || !saved) {
+            table.rows.push_back({route.table.text(), route.sink, static_cast<std::int64_t>(keys.size()), Value(), Value(), static_cast<std::int64_t>(keys.size())});
+            continue;
+        }
+        // The rows as of a position: what the stream tells from there on is newer, what it told before is older.
+        const TableInfo info = set.capture.describe(route.table, context.deadline());
+        const auto snapshot = set.capture.snapshot(set.name, std::vector{route.table}, context.deadline());
+        ChangeBatch rows;
+        rows.rows = Batch(&info);
+        rows.versions = {Version{saved->epoch, snapshot->position(), 0}};
+        std::set<std::string> refused, seen;
+        const auto progress = context.progress.begin(route.table.text() + " -> " + route.sink, ProgressUnit::rows, info.estimated_rows);
+        for (const ReadRange& range : set.source.rows()->ranges(info, *snapshot, rows_per_range, context.deadline())) {
+            set.source.rows()->read(info, range, *snapshot, batch_bytes, context.timeout, context.stop,
+                                    [&](Batch& batch) {
+                                        for (std::size_t row = 0; row < batch.rows(); ++row) {
+                                            const std::string key = show_key(batch, row);
+                                            if (!keys.contains(key)) continue;
+                                            seen.insert(key);
+                                            rows.rows.append(batch, row, row + 1);
+                                        }
+                                        progress->add(batch.rows());
+                                    },
+                                    [&](const RejectedRow& row) {
+                                        if (!keys.contains(row.key)) return;
+                                        seen.insert(row.key);
+                                        refused.insert(row.key);
+                                        state.retry_failed({route.sink, route.table.text(), row.key, row.column, row.reason}, context.deadline());
+                                    });
+        }
+        const auto writer = context.stores.get(route.sink).changes()->follow(route.landing, context.deadline());
+        writer->reshape(info, {}, context.deadline());
+        fault::point("sync.retry.before");
+        writer->apply(rows, context.deadline(), [&](std::size_t, const RejectedRow& row) {
+            refused.insert(row.key);
+            state.retry_failed({route.sink, route.table.text(), row.key, row.column, row.reason}, context.deadline());
+        });
+        writer->flush(context.deadline());
+        fault::point("sync.retry.after");
+        std::int64_t arrived = 0, gone = 0;
+        for (const std::string& key : keys) {
+            if (refused.contains(key)) continue;
+            ++(seen.contains(key) ? arrived : gone);
+            state.drop_dead_letters(route.sink, route.table.text(), key, context.deadline());
+        }
+        table.rows.push_back({route.table.text(), route.sink, static_cast<std::int64_t>(keys.size()), arrived, gone, static_cast<std::int64_t>(refused.size())});
+        if (!refused.empty()) report.code = Code::partial;
+    }
+    report.tables.push_back(std::move(table));
+    report.next = report.code == Code::ok ? "ysdb sync status" : "ysdb sync status --dead-letters";
     return report;
 }
 

@@ -22,6 +22,10 @@ Report status(Context& context, const StatusOptions& options);
 // Error(locked) while the set runs.
 Report reset(Context& context, const std::string& set, const std::optional<std::string>& table);
 
+// Tells each row that has a dead letter to its sink again, as the source has it now; letters of rows that arrive, or are gone, are dropped.
+// The report's code is partial when some are left. Throws Error(locked) while the set runs.
+Report retry_dead_letters(Context& context, const std::string& set);
+
 // Drops the publication, the slot and what is remembered; the sinks' tables stay. Throws Error(locked) while the set runs.
 Report remove(Context& context, const std::string& set);
 

@@ -8,6 +8,7 @@
 #include "core/base/fault.h"
 #include "core/plan/runner_lock.h"
 #include "core/sync/snapshot_state.h"
+#include "core/sync/state.h"
 #include "core/sync/table_copy.h"
 
 namespace ysdb::sync {
@@ -162,6 +163,11 @@ private:
         if (sql == nullptr) throw Error(Code::refused, "store '" + group.source + "' cannot be locked against a second run");
         const auto session = sql->open_session("ysdb sync snapshot " + context_.run_id, context_.deadline());
         const auto lock = plan::RunnerLock::acquire(context_, *sql, *session, "sync " + group.set, options_.lock_wait);
+        // A copy without a position of the stream could be older than a change that the stream has told already.
+        SyncState followed(context_.stores.get(group.source), group.set);
+        if (followed.prepared(context_.deadline()) && followed.set(context_.deadline())) {
+            throw Error(Code::refused, "sync " + group.set + " follows its tables already", "ysdb sync reset TABLE has one copied anew by the next ysdb sync run; ysdb sync remove ends following");
+        }
         SnapshotState state(context_.stores.get(group.sink), group.set, context_.deadline());
         const auto unfinished = options_.restart ? std::nullopt : state.unfinished_run(context_.deadline());
         const std::string run = unfinished.value_or(context_.run_id);

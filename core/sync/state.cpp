@@ -167,6 +167,15 @@ std::vector<DeadLetter> SyncState::dead_letters(std::size_t limit, Deadline dead
     return letters;
 }
 
+void SyncState::retry_failed(const DeadLetter& letter, Deadline deadline) {
+    sql_.query("UPDATE ysdb.dead_letters SET tries = tries + 1, column_name = $5, reason = $6, at = clock_timestamp() WHERE set_name = $1 AND sink = $2 AND table_name = $3 AND row_key = $4",
+               Params{set_, letter.sink, letter.table, letter.key, letter.column, letter.reason}, deadline);
+}
+
+void SyncState::drop_dead_letters(const std::string& sink, const std::string& table, const std::string& key, Deadline deadline) {
+    sql_.query("DELETE FROM ysdb.dead_letters WHERE set_name = $1 AND sink = $2 AND table_name = $3 AND row_key = $4", Params{set_, sink, table, key}, deadline);
+}
+
 std::map<std::pair<std::string, std::string>, std::uint64_t> SyncState::dead_letter_counts(Deadline deadline) {
     if (!prepared(deadline)) return {};
     const SqlResult result = sql_.query("SELECT sink, table_name, count(*) FROM ysdb.dead_letters WHERE set_name = $1 GROUP BY 1, 2", Params{set_}, deadline);

@@ -40,7 +40,7 @@ struct SinkState {
 };
 
 struct DeadLetter {
-    std::string sink, table, key, column, reason, version;
+    std::string sink, table, key, column, reason, version = {};
     int tries = 1;
     std::string at;                  // read only
 };
@@ -73,6 +73,10 @@ public:
 
     void add_dead_letter(const DeadLetter& letter, Deadline deadline);
     std::vector<DeadLetter> dead_letters(std::size_t limit, Deadline deadline);
+    // One more try of this row in vain.
+    void retry_failed(const DeadLetter& letter, Deadline deadline);
+    // All letters of this row: it arrived, or is gone.
+    void drop_dead_letters(const std::string& sink, const std::string& table, const std::string& key, Deadline deadline);
     std::map<std::pair<std::string, std::string>, std::uint64_t> dead_letter_counts(Deadline deadline);  // by sink and table
 
     // Removes every row of the set.
