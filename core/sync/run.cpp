@@ -320,8 +320,18 @@ private:
             all.push_back(follower->status());
             say(all.back());
         }
-        if (!options_.metrics_file.empty()) write_metrics(options_.metrics_file, set_.name, settled_.epoch, confirmed_, told_, all);
+        tell_metrics(all);
         watch_slot();
+    }
+
+    // Somebody's full disk is no reason to stop following.
+    void tell_metrics(const std::vector<SinkState>& all) {
+        if (options_.metrics_file.empty()) return;
+        try {
+            write_metrics(options_.metrics_file, set_.name, settled_.epoch, confirmed_, told_, all);
+        } catch (const Error& error) {
+            context_.log.warn("sync.metrics", {{"file", options_.metrics_file}, {"error", error.message()}});
+        }
     }
     void say(const SinkState& status) {
         SinkState& before = said_[status.sink];

@@ -255,15 +255,15 @@ void live_through(SyncLab& lab, Fault fault, Moment moment, std::uint64_t seed) 
     CAPTURE(seed);
     SyncDay day(lab, moment == Moment::copying ? 150'000 : 500);
     auto run = day.run();
-    const auto noticed = [&] {
-        // Said once; what was said before the fault does not count.
-        const std::size_t before = run->log().size();
-        return [&run, before] {
-            const std::string news = run->log().substr(before);
-            return news.find("sync.retry") != std::string::npos || news.find("sync.source") != std::string::npos || news.find("sync.copy") != std::string::npos ||
-                   news.find("insert.retry") != std::string::npos;
-        };
-    }();
+    // Said often enough that whoever gives up after some tries would have; what was said before the fault does not count.
+    const auto complaints = [&] {
+        const std::string log = run->log();
+        int count = 0;
+        for (const std::string_view what : {"sync.retry", "sync.source", "sync.copy", "insert.retry"}) {
+            for (auto at = log.find(what); at != std::string::npos; at = log.find(what, at + 1)) ++count;
+        }
+        return count;
+    };
     if (moment != Moment::copying) REQUIRE_MESSAGE(wait_until([&] { return day.following(); }), run->log());
     std::unique_ptr<RecordingWriter> writer;
     const auto begin_writing = [&] { writer = std::make_unique<RecordingWriter>(day.source(), seed, first_written); };
@@ -278,8 +278,16 @@ void live_through(SyncLab& lab, Fault fault, Moment moment, std::uint64_t seed) 
         writer->commits_more(1);
     }
 
+    const int before = complaints(), patience = fault == Fault::disk_full ? 6 : 1;
     switch (fault) {
-        case Fault::kill_ysdb: run->signal(SIGKILL); break;
+        case Fault::kill_ysdb:
+            // Behind, with much that is read and not written: that is what must not have been acknowledged.
+            lab.kill("clickhouse", "STOP");
+            if (writer != nullptr) CHECK(writer->commits_more(20));
+            CHECK_MESSAGE(wait_until([&] { return complaints() > before; }, Millis(moment == Moment::between ? 0 : 20'000)) == (moment != Moment::between), run->log());
+            run->signal(SIGKILL);
+            lab.kill("clickhouse", "CONT");
+            break;
         case Fault::kill_postgres: lab.kill("postgres"); break;
         case Fault::kill_clickhouse: lab.kill("clickhouse"); break;
         case Fault::stop_clickhouse: lab.kill("clickhouse", "STOP"); break;
@@ -293,7 +301,7 @@ void live_through(SyncLab& lab, Fault fault, Moment moment, std::uint64_t seed) 
     }
     if (writer == nullptr) begin_writing();
     if (fault == Fault::kill_ysdb) run->wait();
-    else CHECK_MESSAGE(wait_until(noticed), "the outage was not noticed: " << run->log());
+    else CHECK_MESSAGE(wait_until([&] { return complaints() >= before + patience; }), "the outage was not noticed: " << run->log());
     if (fault != Fault::kill_postgres) CHECK(writer->commits_more(20));
     switch (fault) {
         case Fault::kill_ysdb: run = day.run(); break;

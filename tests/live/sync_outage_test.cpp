@@ -118,6 +118,26 @@ TEST_CASE("a store that is stopped for longer than wal_sender_timeout holds up r
     day.check({}, 1'000'000);
 }
 
+TEST_CASE("rows that ClickHouse refuses while the source cannot note that: nothing counts as written, and nothing is lost") {
+    SyncDay day(shared_lab(), 100);
+    auto run = day.run({"--tries", "1"});
+    REQUIRE_MESSAGE(wait_until([&] { return day.following(); }), run->log());
+    day.ask_target("ALTER TABLE t ADD CONSTRAINT picky CHECK note != 'refused'");
+    const auto lock = open_store(day.source())->sql()->open_session("test", SyncSite::soon());
+    lock->query("BEGIN; LOCK TABLE ysdb.sync_tables, ysdb.dead_letters", SyncSite::soon());
+    day.ask_source("INSERT INTO t SELECT g, 'v', CASE WHEN g < 2100 THEN 'refused' ELSE '' END FROM generate_series(2001, 2200) g");
+    const std::int64_t written = source_position(day);
+    CHECK_MESSAGE(wait_until([&] { return run->log().find("'main'") != std::string::npos; }), run->log());
+    CHECK_FALSE(wait_until([&] { return slot_position(day) >= written; }, Millis(5'000)));
+    run->signal(SIGKILL);
+    run->wait();
+    // What the killed run had asked for last still waits there; it would be noted after all.
+    day.ask_source("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock'");
+    lock->query("ROLLBACK", SyncSite::soon());
+    day.ask_target("ALTER TABLE t DROP CONSTRAINT picky");
+    day.check({}, 1'000'000);
+}
+
 TEST_CASE("the source keeps its log for a slow set only as far as it may: said while there is time, and when it is too late") {
     SyncLab& lab = shared_lab();
     const Setting most(lab, "max_slot_wal_keep_size", "64MB");
