@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <atomic>
 #include <deque>
-#include <limits>
 #include <map>
 #include <optional>
 #include <set>
+#include <mutex>
 #include <thread>
 
 #include "core/base/fault.h"
@@ -28,6 +28,7 @@ namespace {
 
 constexpr Millis read_wait{100};
 constexpr Millis confirm_every{1'000};
+constexpr Millis keep_every{100};
 constexpr Millis status_every{2'000};
 constexpr Millis look_every{5'000};
 
@@ -52,13 +53,16 @@ public:
         start_followers();
         open_stream();
         std::jthread copier([this](std::stop_token stop) { copy_new(std::move(stop)); });
+        keeper_ = std::jthread([this](std::stop_token stop) { keep(std::move(stop)); });
         try {
             follow();
         } catch (...) {
+            end_keeper();
             copier.request_stop();
             followers_.clear();  // whoever waits for one of them is told
             throw;
         }
+        end_keeper();
         copier.request_stop();
         if (failed_over_) {
             followers_.clear();
@@ -104,7 +108,7 @@ private:
         }
         if (!now.installed) throw Error(Code::refused, "the replication slot of sync " + set_.name + " is gone: what was committed since is lost to it", reset);
         if (now.health == "lost") throw Error(Code::refused, "the server gave up the replication slot of sync " + set_.name + " (max_slot_wal_keep_size)", reset);
-        if (const std::uint64_t was = std::max(saved.confirmed, confirmed_); now.confirmed > was) {
+        if (const std::uint64_t was = std::max(saved.confirmed, confirmed_.load()); now.confirmed > was) {
             throw Error(Code::refused, fmt::format("the replication slot of sync {} is at {}, ahead of {} where this set was: somebody else has read it, or made it anew", set_.name,
                                                    lsn_text(now.confirmed), lsn_text(was)), reset);
         }
@@ -196,7 +200,7 @@ private:
         options.set = set_.name;
         options.tables = set_.tables;
         options.epoch = settled_.epoch;
-        options.start = std::max(confirmed_, told_);
+        options.start = std::max(confirmed_.load(), told_.load());
         options.known = known_;
         options.answer_within = context_.timeout * 2;
         options.spool_directory = options_.spool_directory;
@@ -216,8 +220,7 @@ private:
                     hand_out(std::move(segment));
                 }
                 hold_back();
-                confirm();
-                say_status();
+                stream_->acknowledge(confirmed_);
                 pause_ = Millis(200);
                 if (options_.until_caught_up && caught_up()) break;
             } catch (const Error& error) {
@@ -252,7 +255,7 @@ private:
             take_lock(std::max(options_.lock_wait, Millis(5'000)));
         }
         open_stream();
-        context_.log.info("sync.source", {{"store", set_.source.name()}, {"from", lsn_text(std::max(confirmed_, told_))}});
+        context_.log.info("sync.source", {{"store", set_.source.name()}, {"from", lsn_text(std::max(confirmed_.load(), told_.load()))}});
     }
 
     // The server keeps its log until every sink has it, and may give that up: said while there is time.
@@ -272,10 +275,12 @@ private:
         for (const SegmentPart& part : segment->parts) {
             if (part.kind != SegmentPart::Kind::shape) continue;
             known_[part.table->ref] = part.table->columns;
+            const std::lock_guard lock(shapes_mutex_);
             told_shapes_.push_back({0, part.table});
         }
         if (segment->complete != 0) {
             told_ = segment->complete;
+            const std::lock_guard lock(shapes_mutex_);
             for (auto shape = told_shapes_.rbegin(); shape != told_shapes_.rend() && shape->complete == 0; ++shape) shape->complete = segment->complete;
         }
         for (const auto& follower : followers_) follower->push(segment);
@@ -284,10 +289,7 @@ private:
     // A sink that is too far behind holds up reading, but not the word that this side lives.
     void hold_back() {
         const auto full = [this] { return std::any_of(followers_.begin(), followers_.end(), [&](const auto& f) { return f->backlog_bytes() > options_.buffer_bytes; }); };
-        while (full() && pause_for(Millis(20), context_.stop)) {
-            confirm();
-            say_status();
-        }
+        while (full() && pause_for(Millis(20), context_.stop)) stream_->acknowledge(confirmed_);
     }
 
     std::uint64_t durable() const {
@@ -296,20 +298,41 @@ private:
         return least;
     }
 
+    // Writing down how far everything is waits for the source's disk: on a thread of its own, so that reading does not.
+    void keep(std::stop_token stop) {
+        Millis pause = keep_every;
+        while (pause_for(pause, stop)) {
+            try {
+                confirm();
+                say_status();
+                pause = keep_every;
+            } catch (const Error& error) {
+                context_.log.debug("sync.keep", {{"store", set_.source.name()}, {"error", error.message()}});  // reading says it, too
+                pause = std::min(std::max(pause, Millis(500)) * 2, Millis(10'000));
+            }
+        }
+    }
+    void end_keeper() {
+        keeper_.request_stop();
+        if (keeper_.joinable()) keeper_.join();
+    }
+
     void confirm(bool now = false) {
         const std::uint64_t position = durable();
         if (position > confirmed_ && (now || SteadyClock::now() - confirmed_at_ > confirm_every)) {
             std::map<TableRef, std::vector<ColumnInfo>> shapes;
             const auto durable_shape = [&](const ToldShape& shape) { return shape.complete != 0 && shape.complete <= position; };
+            std::unique_lock lock(shapes_mutex_);
             for (auto shape = told_shapes_.begin(); shape != told_shapes_.end() && durable_shape(*shape); ++shape) shapes[shape->table->ref] = shape->table->columns;
+            lock.unlock();
             fault::point("sync.confirm.before");
             state_.confirm(position, shapes, context_.deadline());
             fault::point("sync.confirm.after");
+            lock.lock();
             while (!told_shapes_.empty() && durable_shape(told_shapes_.front())) told_shapes_.pop_front();
             confirmed_ = position;
             confirmed_at_ = SteadyClock::now();
         }
-        if (stream_ != nullptr) stream_->acknowledge(confirmed_);
     }
 
     void say_status() {
@@ -467,9 +490,10 @@ private:
     SetState settled_;
     std::map<std::string, std::vector<TableRef>> to_copy_;
     std::map<TableRef, std::vector<ColumnInfo>> known_;    // as told
+    std::mutex shapes_mutex_;
     std::deque<ToldShape> told_shapes_;
-    std::uint64_t told_ = 0;         // whole transactions up to here were handed out
-    std::uint64_t confirmed_ = 0;
+    std::atomic<std::uint64_t> told_{0};         // whole transactions up to here were handed out
+    std::atomic<std::uint64_t> confirmed_{0};
     std::uint64_t target_ = 0;       // until_caught_up
     SteadyClock::time_point confirmed_at_{}, said_at_{}, looked_at_{};
     bool failed_over_ = false;
@@ -480,6 +504,7 @@ private:
     bool copy_error_taken_ = false;
     std::optional<Error> copy_error_;
     std::vector<std::unique_ptr<Follower>> followers_;
+    std::jthread keeper_;
 };
 
 }  // namespace
