@@ -321,6 +321,7 @@ void live_through(SyncLab& lab, Fault fault, Moment moment, std::uint64_t seed) 
     CHECK_MESSAGE(!run->ended(), "it ended: " << run->log());
     run->signal(SIGTERM);
     CHECK_MESSAGE(run->wait() == 143, run->log());
+    INFO(run->log());
     day.check(expected, first_written);
 }
 

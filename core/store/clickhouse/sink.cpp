@@ -82,7 +82,7 @@ class Writer final : public RowWriter {
 public:
     Writer(Transport& transport, const Catalog& catalog, QueryIds& ids, const TableInfo& source, std::vector<TargetColumn> targets, const TableRef& table, const std::string& run,
            Deadline deadline)
-        : transport_(transport), ids_(ids), source_(source), targets_(std::move(targets)), label_("ysdb-" + run),
+        : transport_(transport), ids_(ids), source_(source), targets_(std::move(targets)), table_(table), label_("ysdb-" + run),
           insert_("INSERT INTO " + quote(table) + " (" + column_list(targets_, true) + ") FORMAT Native"), merges_(transport, catalog, table, deadline) {
         idle_.push_back(std::make_unique<Encoder>(source_, targets_, true));  // refuses types that do not go together
     }
@@ -98,7 +98,12 @@ public:
             request.settings = pinned_insert_settings;
             request.settings.emplace_back("insert_deduplication_token", token);
             fault::point("clickhouse.replace.insert.before");
-            transport_.run(request, {deadline, {}, {}}, [](std::string_view) {});
+            try {
+                transport_.run(request, {deadline, {}, {}}, [](std::string_view) {});
+            } catch (const Error&) {
+                doubtful_ = true;
+                throw;
+            }
             fault::point("clickhouse.replace.insert.after");
         }
         {
@@ -108,10 +113,29 @@ public:
         merges_.inserted(deadline);
     }
 
-    // Nothing is left to do: an insert is acknowledged when it is on disk (tables made here), or as durable as the table's own settings say.
-    void flush(Deadline) override {}
+    // An insert is acknowledged when it is on disk (tables made here), or as durable as the table's own settings say. But a disk that fills while a
+    // part is written has left parts with an empty file that were acknowledged (seen with 26.5): after any trouble all are read once.
+    void flush(Deadline deadline) override {
+        if (!doubtful_) return;
+        const std::vector<std::optional<std::string>> where{table_.schema, table_.table};
+        const SqlResult parts = query(transport_, "SELECT name FROM system.parts WHERE active AND database = {p1:String} AND table = {p2:String}", where, {}, ids_.next(label_), deadline);
+        const Millis each = deadline.left();
+        for (std::size_t i = 0; i < parts.rows(); ++i) check_part(parts.row(i).text(0), Deadline::after(each));
+        doubtful_ = false;
+    }
 
 private:
+    void check_part(const std::string& part, Deadline deadline) {
+        try {
+            const SqlResult sound = query(transport_, "CHECK TABLE " + quote(table_) + " PART " + literal(part) + " SETTINGS check_query_single_value_result = 1", {}, {}, ids_.next(label_), deadline);
+            if (sound.rows() > 0 && sound.row(0).integer(0) == 1) return;
+        } catch (const Error& error) {
+            if (error.server_code() == "232") return;  // merged meanwhile, which reads it
+            if (error.code() == Code::connect) throw;
+        }
+        throw Error(Code::rejected, "part " + part + " of " + table_.text() + " is damaged although its rows were acknowledged", "was the server's disk full? the copy begins anew").with_retryable();
+    }
+
     std::unique_ptr<Encoder> take() {
         const std::lock_guard lock(mutex_);
         if (idle_.empty()) return std::make_unique<Encoder>(source_, targets_, true);
@@ -124,8 +148,10 @@ private:
     QueryIds& ids_;
     TableInfo source_;
     std::vector<TargetColumn> targets_;
+    TableRef table_;
     std::string label_;
     std::string insert_;
+    std::atomic<bool> doubtful_{false};          // an insert failed
     HeldMerges merges_;
     std::mutex mutex_;
     std::vector<std::unique_ptr<Encoder>> idle_;
