@@ -216,7 +216,7 @@ Report remove(Context& context, const std::string& name) {
     Report report;
     report.title = context.dry_run ? "sync remove: nothing is changed" : "sync remove";
     Table& todo = report.add_table("removed", "", {{"what"}});
-    todo.rows.push_back({"replication slot and publication of the set, in " + set.source.name()});
+    todo.rows.push_back({(set.capture_kind == "trigger" ? "triggers that no other set needs, with the last set the log, in " : "replication slot and publication of the set, in ") + set.source.name()});
     todo.rows.push_back({"its rows in the tables of schema ysdb"});
     report.warnings.push_back("the tables in the sinks stay as they are");
     if (context.dry_run) return report;

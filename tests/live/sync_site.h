@@ -17,7 +17,8 @@ namespace ysdb::test {
 class SyncSite {
 public:
     // `tables`: as in the configuration; `more`: further lines of it.
-    explicit SyncSite(std::string tables = "\"public.t\"", std::string more = {}) : directory_("/tmp/ysdb_" + unique_name()), tables_(std::move(tables)), more_(std::move(more)) {
+    explicit SyncSite(std::string tables = "\"public.t\"", std::string more = {}, std::string capture = "wal")
+        : directory_("/tmp/ysdb_" + unique_name()), tables_(std::move(tables)), more_(std::move(more)), capture_(std::move(capture)), source_url_(source_.config().url) {
         std::filesystem::create_directories(directory_);
         write_config();
     }
@@ -34,9 +35,15 @@ public:
         tables_ = tables;
         write_config();
     }
+    // ysdb comes as this role from here on; the test itself stays who it is.
+    void come_as(const std::string& role, const std::string& password) {
+        const std::string url = source_.config().url;
+        source_url_ = "postgres://" + role + ":" + password + url.substr(url.find('@'));
+        write_config();
+    }
     void write_config() const {
-        write_file_atomically(directory_ + "/ysdb.toml", "[stores.main]\nurl = \"" + source_.config().url + "\"\n[stores.analytics]\nurl = \"" + target_.config().url + "\"\n[[sync]]\nname = \"" +
-                                                             set_ + "\"\ntables = [" + tables_ + "]\n[[sync.to]]\nstore = \"analytics\"\n" + more_);
+        write_file_atomically(directory_ + "/ysdb.toml", "[stores.main]\nurl = \"" + source_url_ + "\"\n[stores.analytics]\nurl = \"" + target_.config().url + "\"\n[[sync]]\nname = \"" +
+                                                             set_ + "\"\ncapture = \"" + capture_ + "\"\ntables = [" + tables_ + "]\n[[sync.to]]\nstore = \"analytics\"\n" + more_);
     }
     void source(const std::string& sql) { open_store(source_.config())->sql()->open_session("test", soon())->query(sql, soon()); }
     std::unique_ptr<SqlSession> source_session() { return open_store(source_.config())->sql()->open_session("test", soon()); }
@@ -79,8 +86,23 @@ private:
     TestClickHouse target_;
     std::string set_ = unique_name();
     std::string directory_;
-    std::string tables_, more_;
+    std::string tables_, more_, capture_, source_url_;
 };
+
+// A partitioned table t with a column of every type, `more` behind them, and what fills it up to FROM.
+inline std::string every_type_table(const std::string& more = "") {
+    return "CREATE TYPE mood AS ENUM ('sad', 'happy'); CREATE TYPE pair AS (a int, b text); CREATE DOMAIN price AS numeric(20,4) CHECK (VALUE >= 0);"
+           "CREATE TABLE t (id bigint, day timestamptz, b bool, i2 int2, i4 int4, i8 int8, f4 float4, f8 float8, n numeric(36,18), w numeric(60,10), free numeric, p price, tx text, v varchar(9),"
+           " c char(5), by bytea, u uuid, d date, tm time, ts timestamp, iv interval, jb jsonb, j json, m mood, ia int[] NOT NULL, ta text[] NOT NULL, na numeric(10,2)[] NOT NULL, ba bytea[] NOT NULL" + more +
+           ", PRIMARY KEY (id, day)) PARTITION BY RANGE (day);"
+           "CREATE TABLE t1 PARTITION OF t FOR VALUES FROM ('2026-01-01+00') TO ('2026-02-01+00'); CREATE TABLE t2 PARTITION OF t DEFAULT";
+}
+inline const std::string every_type_rows =
+    "INSERT INTO t SELECT g, timestamptz '2026-01-01+00' + g * interval '10 minutes', g % 2 = 0, g % 30000, g, g * 1000000007::bigint, g / 3.0, -g / 7.0, g * 1.000000000000000001,"
+    " g * -12345678901234567890.5, g / 11.0, g * 0.25, E'tab\\tquote\"back\\\\ ' || g || ' \u00e9\U0001F600', CASE WHEN g % 5 = 0 THEN NULL ELSE 'v' || g END, 'c' || g % 10, decode(md5(g::text), 'hex'),"
+    " md5(g::text)::uuid, date '0044-03-15 BC' + (g % 9000)::int * 800, time '00:00' + g * interval '1.000001 second', timestamp '1950-01-01 00:00:00.000001' + g * interval '1 hour',"
+    " g * interval '-1 day 00:00:00.5', jsonb_build_object('g', g, 'n', NULL), '{\"raw\" :  1}', (ARRAY['sad', 'happy'])[1 + g % 2]::mood, ARRAY[g, NULL, -g]::int[],"
+    " ARRAY['a', NULL, 'NULL', 'c\"{},\\' || g, ''], ARRAY[g * 1.5, NULL], ARRAY['\\x00ff'::bytea]";
 
 // A `ysdb` that runs beside the test until it is told to end.
 class Running {

@@ -83,6 +83,21 @@ std::vector<Type> types_of(SqlSession& session, std::span<const DeclaredType> de
     return types;
 }
 
+TableInfo without_generated(TableInfo info) {
+    TableInfo kept = info;
+    kept.columns.clear();
+    kept.key.clear();
+    for (const ColumnInfo& column : info.columns) {
+        if (!column.generated) kept.columns.push_back(column);
+    }
+    for (const std::uint32_t k : info.key) {
+        for (std::uint32_t c = 0; c < kept.columns.size(); ++c) {
+            if (kept.columns[c].name == info.columns[k].name) kept.key.push_back(c);
+        }
+    }
+    return kept;
+}
+
 TableInfo describe(SqlSession& session, const std::string& store, const TableRef& table, Deadline deadline) {
     const std::string schema = table.schema.empty() ? "public" : table.schema;
     const std::vector<std::optional<std::string>> name{schema, table.table};

@@ -8,6 +8,9 @@ namespace ysdb::postgres {
 // Throws Error(refused) when there is no such table or it is not readable.
 TableInfo describe(SqlSession& session, const std::string& store, const TableRef& table, Deadline deadline);
 
+// The same table with only the columns that are written.
+TableInfo without_generated(TableInfo info);
+
 // A column's type as pg_attribute and the replication protocol name it.
 struct DeclaredType {
     std::uint32_t oid = 0;

@@ -11,6 +11,7 @@
 #include "core/store/postgres/patroni.h"
 #include "core/store/postgres/snapshot.h"
 #include "core/store/postgres/sql_build.h"
+#include "core/store/postgres/trigger_capture.h"
 #include "core/store/postgres/wal_capture.h"
 
 namespace ysdb::postgres {
@@ -39,7 +40,7 @@ public:
     SqlStore* sql() override { return this; }
     RowSource* rows() override { return this; }
     RowLoader* loader() override { return this; }
-    ChangeCapture* capture(const std::string& kind) override { return kind == "wal" ? wal_.get() : Store::capture(kind); }
+    ChangeCapture* capture(const std::string& kind) override { return kind == "wal" ? wal_.get() : kind == "trigger" ? trigger_.get() : Store::capture(kind); }
 
     ProbeResult probe(Deadline deadline) override {
         const SqlResult facts = query(
@@ -140,6 +141,7 @@ private:
     }
 
     Locator locator_;
+    std::unique_ptr<ChangeCapture> trigger_ = trigger_capture(name(), locator_, config_.pool.connect_timeout);
     std::unique_ptr<ChangeCapture> wal_ = wal_capture(name(), locator_, config_.pool.connect_timeout);
     Watchdog watchdog_;
     Pool<OrdinaryConnection> pool_;

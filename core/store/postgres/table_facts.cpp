@@ -41,13 +41,17 @@ std::pair<std::uint32_t, TableFacts> parse_facts(std::string_view message) {
     }
 }
 
-std::string event_trigger_sql() {
+std::string facts_query() {
     constexpr std::string_view from = "-- facts of c\n", to = "-- end of facts";
     const std::string query(embedded_file("sql/ysdb/postgres/table_facts.sql"));
     const std::size_t start = query.find(from) + from.size();
+    return query.substr(start, query.find(to) - start);
+}
+
+std::string event_trigger_sql() {
     std::string sql(embedded_file("sql/ysdb/postgres/tell_tables.sql"));
     const std::string_view mark = "({facts})";
-    return sql.replace(sql.find(mark), mark.size(), "(" + query.substr(start, query.find(to) - start) + ")");
+    return sql.replace(sql.find(mark), mark.size(), "(" + facts_query() + ")");
 }
 
 }  // namespace ysdb::postgres

@@ -102,22 +102,8 @@ public:
 
     TableInfo describe(const TableRef& table, Deadline deadline) override {
         const auto session = connect("", deadline);
-        TableInfo info = postgres::describe(*session, store_, table, deadline);
-        if (std::none_of(info.columns.begin(), info.columns.end(), [](const ColumnInfo& c) { return c.generated; })) return info;
         // The stream leaves generated columns out, up to PostgreSQL 17 always, later unless it is told otherwise.
-        TableInfo kept = info;
-        kept.columns.clear();
-        kept.key.clear();
-        for (std::uint32_t c = 0; c < info.columns.size(); ++c) {
-            if (info.columns[c].generated) continue;
-            kept.columns.push_back(info.columns[c]);
-        }
-        for (const std::uint32_t k : info.key) {
-            for (std::uint32_t c = 0; c < kept.columns.size(); ++c) {
-                if (kept.columns[c].name == info.columns[k].name) kept.key.push_back(c);
-            }
-        }
-        return kept;
+        return without_generated(postgres::describe(*session, store_, table, deadline));
     }
 
 private:

@@ -1,0 +1,589 @@
+#include "core/store/postgres/trigger_source.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "core/base/fault.h"
+#include "core/base/retry.h"
+#include "core/store/postgres/catalog.h"
+#include "core/store/postgres/fields.h"
+#include "core/store/postgres/row_lookup.h"
+#include "core/store/postgres/sql_build.h"
+#include "core/store/postgres/table_facts.h"
+#include "core/store/postgres/wire.h"
+#include "core/value/shape.h"
+#include "core/value/show.h"
+
+namespace ysdb::postgres {
+
+namespace {
+
+using Params = std::vector<std::optional<std::string>>;
+
+constexpr Millis poll_every{20};
+constexpr Millis acknowledge_every{1'000};
+constexpr Millis tend_every{60'000};
+constexpr int days_ahead = 7;             // of partitions
+constexpr Millis call{30'000};            // limit of a query
+
+// One column of a row as it is printed.
+struct Place {
+    std::string name;
+    int number = 0;
+    DeclaredType type;
+    bool nullable = true;
+    bool generated = false;
+};
+
+struct Layout {
+    std::vector<Place> places;
+    std::vector<int> key;      // numbers
+};
+
+Layout parse_layout(const std::string& text) {
+    Layout layout;
+    const auto json = nlohmann::json::parse(text);
+    for (const auto& each : json.at("columns")) {
+        layout.places.push_back({each.at(1), each.at(0), {each.at(2).get<std::uint32_t>(), each.at(3).get<std::int32_t>()}, !each.at(4).get<bool>(), each.at(5)});
+    }
+    if (json.at("key").is_null()) return layout;
+    const std::string key = json.at("key");
+    for (const char* at = key.c_str(); *at != '\0';) {
+        char* end = nullptr;
+        const long number = std::strtol(at, &end, 10);
+        if (end == at) break;
+        layout.key.push_back(static_cast<int>(number));
+        at = end;
+    }
+    return layout;
+}
+
+// A field of a printed row: views of `bytes`, which holds them all.
+struct Printed {
+    bool null = true;
+    std::size_t from = 0, size = 0;
+};
+
+// "(1,"a ""b""",)" -> fields. False when it is no printed row.
+bool split_row(std::string_view row, std::string& bytes, std::vector<Printed>& fields) {
+    bytes.clear();
+    fields.clear();
+    if (row.size() < 2 || row.front() != '(' || row.back() != ')') return false;
+    const std::size_t end = row.size() - 1;
+    for (std::size_t at = 1;; ++at) {
+        Printed field;
+        field.from = bytes.size();
+        if (at < end && row[at] == '"') {
+            field.null = false;
+            for (++at;; ++at) {
+                if (at >= end) return false;
+                if (row[at] == '"') {
+                    if (at + 1 >= end || row[at + 1] != '"') break;
+                    ++at;
+                } else if (row[at] == '\\') {
+                    if (++at >= end) return false;
+                }
+                bytes += row[at];
+            }
+            ++at;
+        } else {
+            const std::size_t comma = std::min(row.find(',', at), end);
+            field.null = comma == at;
+            bytes.append(row.substr(at, comma - at));
+            at = comma;
+        }
+        field.size = bytes.size() - field.from;
+        fields.push_back(field);
+        if (at == end) return true;
+        if (row[at] != ',') return false;
+    }
+}
+
+struct Followed {
+    TableRef ref;
+    std::int64_t shape = 0;                   // of `table`; 0: nothing was told yet
+    std::shared_ptr<const TableInfo> table;
+    std::vector<std::optional<std::uint32_t>> columns;   // by place in a printed row; none: generated
+    std::vector<Field> fields;                // by column
+    bool halted = false;
+    bool checked = false;                     // its partitions, in this batch
+    std::uint32_t ordinal = 0;                // within the tick
+    std::size_t part = 0;
+    std::uint64_t part_of = 0;                // which segment has the open part
+};
+
+class TriggerSource final : public ChangeSource {
+public:
+    TriggerSource(const Target& target, CaptureOptions options, Deadline deadline)
+        : options_(std::move(options)), session_(Connection::open(target, "ysdb sync " + options_.set + " log", deadline)), stream_(Connection::open(target, "ysdb sync " + options_.set + " changes", deadline)) {
+        for (Connection* each : {session_.get(), stream_.get()}) {
+            use_text_settings(*each, deadline);
+            each->query("SET enable_seqscan = off; SET idle_session_timeout = 0", deadline);   // a log that grows fast has no statistics
+        }
+        told_ = options_.start;
+        acknowledged_ = told_;
+        if (session_->query("SELECT 1 FROM cdc.ticks WHERE id = $1", Params{std::to_string(told_)}, deadline).rows() == 0) {
+            throw Error(Code::refused, fmt::format("sync {}: tick {}, where it goes on, is gone from cdc.ticks", options_.set, told_), "ysdb sync reset   (copies every table anew)");
+        }
+        find_tables(deadline);
+        tend_log(*session_, deadline);
+        tended_ = SteadyClock::now();
+    }
+
+    Segment read(Millis wait, std::stop_token stop) override {
+        Segment segment;
+        segment_ = &segment;
+        ++segment_number_;
+        tell_lost();
+        const Deadline deadline = Deadline::after(wait);
+        while (tick_ == 0 && !next_tick()) {
+            if (std::exchange(fresh_, false)) {   // nothing below where it goes on
+                segment.complete = told_;
+                break;
+            }
+            if (deadline.passed() || !segment.parts.empty()) break;
+            if (!pause_for(std::min(poll_every, deadline.left()), stop)) throw Error(Code::interrupted, "interrupted while waiting for changes");
+        }
+        while (tick_ != 0 && segment.bytes < options_.segment_bytes) {
+            if (read_change(stop)) continue;
+            segment.complete = told_ = std::exchange(tick_, 0);
+            fresh_ = false;
+            snapshot_ = next_snapshot_;
+            break;
+        }
+        segment_ = nullptr;
+        return segment;
+    }
+
+    void acknowledge(std::uint64_t position, bool at_once) override {
+        const auto now = SteadyClock::now();
+        if (position > acknowledged_ && (at_once || now - acknowledged_at_ > acknowledge_every)) {
+            fault::point("sync.trigger.acknowledge.before");
+            session_->query("UPDATE cdc.sets SET position = greatest(position, $2) WHERE set_name = $1", Params{options_.set, std::to_string(position)}, Deadline::after(call));
+            fault::point("sync.trigger.acknowledge.after");
+            acknowledged_ = position;
+            acknowledged_at_ = now;
+        }
+        if (now - tended_ > tend_every) {
+            tend_log(*session_, Deadline::after(call));
+            tended_ = now;
+        }
+    }
+
+private:
+    void find_tables(Deadline deadline) {
+        for (const TableRef& table : options_.tables) {
+            const SqlResult found = session_->query("SELECT relation::bigint, relation = coalesce(to_regclass($3)::oid, 0) FROM cdc.captured WHERE set_name = $1 AND table_name = $2",
+                                                    Params{options_.set, table.text(), quote(table)}, deadline);
+            if (found.rows() == 0) throw Error(Code::refused, "sync " + options_.set + ": " + table.text() + " has no triggers", "ysdb sync install");
+            Followed& followed = tables_[static_cast<std::uint32_t>(found.row(0).integer(0))];
+            followed.ref = table;
+            if (!found.row(0).truth(1)) lost_.push_back(static_cast<std::uint32_t>(found.row(0).integer(0)));
+        }
+        for (const auto& [oid, _] : tables_) relations_ += (relations_.empty() ? "" : ",") + std::to_string(oid);
+    }
+
+    // Tables whose name is another's now: nothing more can be told of them.
+    void tell_lost() {
+        for (const std::uint32_t oid : lost_) halt(tables_.at(oid), "the table is gone, or has another name now");
+        lost_.clear();
+    }
+
+    // --- ticks ---
+
+    // The next one, with its changes coming; false when nothing happened.
+    bool next_tick() {
+        const Deadline deadline = Deadline::after(call);
+        SqlResult next = after_told(deadline);
+        if (next.rows() == 0) {
+            // What was in flight at the last tick can come without the sequence moving.
+            const SqlResult now = session_->query("SELECT last_value FROM cdc.change_sequence", deadline);
+            if (now.row(0).text(0) == sequence_ && !in_flight_) return false;
+            const std::string sequence = now.row(0).text(0);
+            fault::point("sync.trigger.tick.before");
+            session_->query("SELECT cdc.tick(false) WHERE cdc.news()", deadline);
+            fault::point("sync.trigger.tick.after");
+            next = after_told(deadline);
+            if (next.rows() == 0) {
+                // Numbers were drawn that nobody committed yet, or ever: look again while somebody can.
+                in_flight_ = session_->query("SELECT pg_snapshot_xmin(s) < pg_snapshot_xmax(s) FROM pg_current_snapshot() s", deadline).row(0).truth(0);
+                sequence_ = sequence;
+                return false;
+            }
+            sequence_ = sequence;
+        }
+        begin_batch(next.row(0), deadline);
+        return true;
+    }
+
+    SqlResult after_told(Deadline deadline) {
+        return session_->query("SELECT id, snapshot, pg_snapshot_xmin(snapshot) < pg_snapshot_xmax(snapshot) FROM cdc.ticks WHERE id > $1 ORDER BY id LIMIT 1", Params{std::to_string(told_)}, deadline);
+    }
+
+    void begin_batch(const SqlRow& next, Deadline deadline) {
+        if (snapshot_.empty()) snapshot_ = session_->query("SELECT snapshot FROM cdc.ticks WHERE id = $1", Params{std::to_string(told_)}, deadline).row(0).text(0);
+        tick_ = static_cast<std::uint64_t>(next.integer(0));
+        next_snapshot_ = next.text(1);
+        in_flight_ = next.truth(2);
+        for (auto& [oid, table] : tables_) {
+            table.ordinal = 0;
+            table.checked = false;
+        }
+        const SqlResult gaps = session_->query("SELECT relation::bigint FROM cdc.captured WHERE set_name = $1 AND gap > $2 AND gap <= $3", Params{options_.set, std::to_string(told_), next.text(0)}, deadline);
+        for (std::size_t i = 0; i < gaps.rows(); ++i) {
+            const auto found = tables_.find(static_cast<std::uint32_t>(gaps.row(i).integer(0)));
+            if (found != tables_.end()) halt(found->second, "its triggers were gone for a time: changes are missing");
+        }
+        const SqlResult earlier = session_->query("SELECT pg_snapshot_xmax(s), (SELECT string_agg(x::text, ',') FROM pg_snapshot_xip(s) x) FROM CAST($1 AS pg_snapshot) s", Params{snapshot_}, deadline);
+        // The transactions that this tick sees and the one before did not: those begun since, and those then under way, one by one.
+        const std::string select = "SELECT relation::bigint, left(operation, 1) AS what, shape, old_text, new_text, timestamp, sequence FROM cdc.change_log WHERE relation = ANY ('{" + relations_ + "}'::oid[])"
+                                   " AND pg_visible_in_snapshot(xid, " + literal(next_snapshot_) + ") AND xid ";
+        std::string sql = select + ">= " + literal(earlier.row(0).text(0)) + "::xid8";
+        if (!earlier.row(0).null(1)) sql += " UNION ALL " + select + "= ANY ('{" + earlier.row(0).text(1) + "}'::xid8[])";
+        stream_->start_copy_out("COPY (SELECT relation, what, shape, old_text, new_text, timestamp FROM (" + sql + ") changes ORDER BY sequence) TO STDOUT (FORMAT binary)", deadline);
+        header_ = true;
+    }
+
+    // --- one row of the log ---
+
+    struct Column {
+        bool null = true;
+        std::string_view bytes;
+        std::int64_t number() const { return load_big<std::int64_t>(reinterpret_cast<const std::uint8_t*>(bytes.data())); }
+    };
+
+    // False at the end of the tick.
+    bool read_change(std::stop_token stop) {
+        std::string_view message = stream_->read_copy(Millis(600'000), stop);   // sorting a large tick takes its time
+        if (message.empty()) return false;
+        if (std::exchange(header_, false)) {
+            message.remove_prefix(std::min<std::size_t>(19, message.size()));
+            if (message.empty()) return true;
+        }
+        Column columns[6];
+        const char* at = message.data();
+        const char* end = at + message.size();
+        const auto count = load_big<std::int16_t>(reinterpret_cast<const std::uint8_t*>(at));
+        if (count < 0) return true;   // the trailer
+        at += 2;
+        for (Column& column : columns) {
+            if (end - at < 4) throw Error(Code::internal, "a row of cdc.change_log is too short");
+            const auto size = load_big<std::int32_t>(reinterpret_cast<const std::uint8_t*>(at));
+            at += 4;
+            if (size < 0) continue;
+            if (end - at < size) throw Error(Code::internal, "a row of cdc.change_log is too short");
+            column = {false, {at, static_cast<std::size_t>(size)}};
+            at += size;
+        }
+        const std::int64_t changed = columns[5].number() + epoch_micros;   // a little before the commit, which the log does not know
+        if (segment_->first_commit_micros == 0 || changed < segment_->first_commit_micros) segment_->first_commit_micros = changed;
+        segment_->commit_micros = std::max(segment_->commit_micros, changed);
+        Followed& table = tables_.at(static_cast<std::uint32_t>(columns[0].number()));
+        if (!table.halted) take(table, columns[1].bytes.empty() ? '?' : columns[1].bytes[0], columns[2].number(), columns[3], columns[4]);
+        return true;
+    }
+
+    void take(Followed& table, char operation, std::int64_t shape, const Column& old_text, const Column& new_text) {
+        if (!in_shape(table, shape)) return;
+        if (operation == 'T') {
+            SegmentPart part;
+            part.kind = SegmentPart::Kind::truncate;
+            part.table = table.table;
+            part.version = next_version(table);
+            return add_part(table, std::move(part));
+        }
+        if (!old_text.null) {
+            if (!split(table, old_text.bytes)) return;
+            old_ = Batch(table.table.get());
+            read_row(table, old_);
+            if (!new_text.null && !split(table, new_text.bytes)) return;
+            if (new_text.null || moved(table)) remove_old(table);
+        } else if (!new_text.null && !split(table, new_text.bytes)) {
+            return;
+        }
+        if (!new_text.null) upsert(table);
+    }
+
+    bool split(Followed& table, std::string_view text) {
+        if (split_row(text, bytes_, fields_) && fields_.size() == table.columns.size()) return true;
+        halt(table, fmt::format("a row of the log has {} columns, the table has {}", fields_.size(), table.columns.size()));
+        return false;
+    }
+
+    bool read_field(const Followed& table, std::size_t place, Batch& rows) {
+        const Printed& field = fields_[place];
+        if (field.null) {
+            rows.add_null();
+            return true;
+        }
+        const std::uint32_t c = *table.columns[place];
+        return table.fields[c](reinterpret_cast<const std::uint8_t*>(bytes_.data() + field.from), static_cast<std::uint32_t>(field.size), table.table->columns[c].type, rows);
+    }
+
+    // What can be read of it; the rest is NULL.
+    void read_row(const Followed& table, Batch& row) {
+        for (std::size_t place = 0; place < fields_.size(); ++place) {
+            if (!table.columns[place]) continue;
+            const std::size_t cells = row.cells().size();
+            if (read_field(table, place, row)) continue;
+            row.drop_cells_from(cells);
+            row.add_null();
+        }
+    }
+
+    // Whether the row in fields_ has another key than old_.
+    bool moved(const Followed& table) {
+        Batch fresh(table.table.get());
+        read_row(table, fresh);
+        const auto& key = table.table->key;
+        if (std::any_of(key.begin(), key.end(), [&](std::uint32_t k) { return fresh.cell(0, k).is_null(); })) return false;  // it is going to be rejected: the old one stays until somebody looks
+        return !std::all_of(key.begin(), key.end(), [&](std::uint32_t k) { return std::ranges::equal(fresh.value(0, k), old_.value(0, k)); });
+    }
+
+    Version next_version(Followed& table) { return {options_.epoch, tick_, ++table.ordinal}; }
+
+    ChangeBatch& open_part(Followed& table) {
+        if (table.part_of != segment_number_) {
+            table.part = segment_->parts.size();
+            table.part_of = segment_number_;
+            SegmentPart part;
+            part.table = table.table;
+            part.changes.rows = Batch(table.table.get());
+            part.changes.ops.clear();
+            part.changes.versions.clear();
+            segment_->parts.push_back(std::move(part));
+        }
+        return segment_->parts[table.part].changes;
+    }
+
+    void add_part(Followed& table, SegmentPart part) {
+        segment_->parts.push_back(std::move(part));
+        segment_->bytes += 200;
+        table.part_of = 0;
+    }
+
+    void count(const Followed& table, std::size_t bytes) {
+        ++segment_->rows;
+        segment_->bytes += bytes + sizeof(Cell) * table.table->columns.size() + sizeof(Version);
+    }
+
+    void remove_old(Followed& table) {
+        ChangeBatch& changes = open_part(table);
+        const std::size_t before = changes.rows.byte_size();
+        for (std::uint32_t c = 0; c < table.table->columns.size(); ++c) {
+            const bool in_key = std::find(table.table->key.begin(), table.table->key.end(), c) != table.table->key.end();
+            if (in_key) changes.rows.append_cell(old_, old_.cell(0, c));
+            else changes.rows.add_null();
+        }
+        changes.ops.push_back(Op::remove);
+        changes.versions.push_back(next_version(table));
+        count(table, changes.rows.byte_size() - before);
+    }
+
+    void upsert(Followed& table) {
+        ChangeBatch& changes = open_part(table);
+        Batch& rows = changes.rows;
+        const std::size_t row = rows.rows(), before = rows.byte_size();
+        const Version version = next_version(table);
+        for (std::size_t place = 0; place < fields_.size(); ++place) {
+            if (!table.columns[place] || read_field(table, place, rows)) continue;
+            rows.drop_rows_from(row);
+            const ColumnInfo& column = table.table->columns[*table.columns[place]];
+            Batch known(table.table.get());
+            read_row(table, known);
+            segment_->rejected.push_back({table.ref, show_key(known, 0), column.name, why_not_text(column.type, std::string_view(bytes_).substr(fields_[place].from, fields_[place].size)), version});
+            segment_->bytes += 200;
+            return;
+        }
+        changes.ops.push_back(Op::upsert);
+        changes.versions.push_back(version);
+        count(table, rows.byte_size() - before);
+    }
+
+    // --- shapes ---
+
+    // Whether rows of this shape can be read from here on; otherwise the table was halted.
+    bool in_shape(Followed& table, std::int64_t shape) {
+        if (!table.checked && !partitions_alike(table)) return false;
+        if (shape != 0 && shape == table.shape) return true;
+        const std::uint32_t oid = oid_of(table);
+        const Deadline deadline = Deadline::after(call);
+        // Registered now, should no writer have done so.
+        const SqlResult current = session_->query("SELECT cdc.note_shape($1::bigint::oid)", Params{std::to_string(oid)}, deadline);
+        const std::int64_t now = current.row(0).integer(0);
+        const bool guessed = shape == 0;
+        if (guessed) {
+            // A transaction that reads the catalog as of an older moment cannot say what it wrote: told only where nothing else is possible.
+            if (table.shape != 0 && table.shape == now) return true;
+            if (table.shape != 0) return halt(table, "its columns changed while a transaction of isolation repeatable read or serializable wrote: in which of the two it did is not known");
+            shape = now;
+        }
+        const SqlResult known = session_->query("SELECT layout, facts FROM cdc.shapes WHERE relation = $1::bigint::oid AND shape = $2 LIMIT 1", Params{std::to_string(oid), std::to_string(shape)}, deadline);
+        if (known.rows() == 0) return halt(table, "rows were written in columns that are not known any more");
+        return begin_shape(table, shape, known.row(0), guessed, deadline);
+    }
+
+    bool begin_shape(Followed& table, std::int64_t shape, const SqlRow& told, bool guessed, Deadline deadline) {
+        const Layout layout = parse_layout(told.text(0));
+        const TableFacts facts = parse_facts(told.text(1)).second;
+        std::vector<DeclaredType> declared;
+        for (const Place& place : layout.places) declared.push_back(place.type);
+        std::vector<Type> types = types_of(*session_, declared, deadline);
+        auto info = std::make_shared<TableInfo>();
+        info->ref = table.ref;
+        table.columns.clear();
+        table.fields.clear();
+        for (std::size_t i = 0; i < layout.places.size(); ++i) {
+            const Place& place = layout.places[i];
+            table.columns.push_back(place.generated ? std::nullopt : std::optional(static_cast<std::uint32_t>(info->columns.size())));
+            if (place.generated) continue;
+            ColumnInfo column;
+            column.name = place.name;
+            column.type = std::move(types[i]);
+            column.type.nullable = place.nullable;
+            column.number = place.number;
+            if (const auto fact = facts.columns.find(place.name); fact != facts.columns.end()) column.comment = fact->second.comment;
+            table.fields.push_back(text_field(column.type));
+            info->columns.push_back(std::move(column));
+        }
+        for (const int number : layout.key) {
+            const auto at = std::find_if(info->columns.begin(), info->columns.end(), [&](const ColumnInfo& c) { return c.number == number; });
+            if (at == info->columns.end()) continue;
+            at->type.nullable = false;
+            info->key.push_back(static_cast<std::uint32_t>(at - info->columns.begin()));
+        }
+        table.table = info;
+        if (info->key.empty()) return halt(table, "it has no primary key any more");
+        SegmentPart part;
+        part.kind = SegmentPart::Kind::shape;
+        part.table = info;
+        part.version = {options_.epoch, tick_, table.ordinal};   // of the change before
+        if (const auto known = options_.known.find(table.ref); known != options_.known.end()) {
+            ShapeVerdict verdict = compare_shapes(known->second, info->columns, facts.added);
+            if (!verdict.halt.empty()) return halt(table, verdict.halt);
+            if (guessed && !verdict.changes.empty()) return halt(table, "its columns changed around a transaction of isolation repeatable read or serializable: in which it wrote is not known");
+            part.columns = std::move(verdict.changes);
+        }
+        options_.known[table.ref] = info->columns;
+        table.shape = shape;
+        add_part(table, std::move(part));
+        return true;
+    }
+
+    // Printed rows name no column: a partition's must be in the table's order.
+    bool partitions_alike(Followed& table) {
+        table.checked = true;
+        const SqlResult other = session_->query(
+            "SELECT l.relid::regclass::text FROM pg_partition_tree($1::bigint::oid::regclass) l WHERE"
+            " (SELECT array_agg(attname ORDER BY attnum) FROM pg_attribute WHERE attrelid = l.relid AND attnum > 0 AND NOT attisdropped) IS DISTINCT FROM"
+            " (SELECT array_agg(attname ORDER BY attnum) FROM pg_attribute WHERE attrelid = $1::bigint::oid AND attnum > 0 AND NOT attisdropped) LIMIT 1",
+            Params{std::to_string(oid_of(table))}, Deadline::after(call));
+        return other.rows() == 0 || halt(table, "partition " + other.row(0).text(0) + " has its columns in another order");
+    }
+
+    std::uint32_t oid_of(const Followed& table) const {
+        return std::find_if(tables_.begin(), tables_.end(), [&](const auto& entry) { return &entry.second == &table; })->first;
+    }
+
+    // False, for whoever has to give the table up.
+    bool halt(Followed& table, const std::string& why) {
+        table.halted = true;
+        if (table.table == nullptr) {
+            auto info = std::make_shared<TableInfo>();
+            info->ref = table.ref;
+            table.table = std::move(info);
+        }
+        SegmentPart part;
+        part.kind = SegmentPart::Kind::halt;
+        part.table = table.table;
+        part.version = {options_.epoch, tick_ == 0 ? told_ : tick_, table.ordinal};
+        part.reason = why;
+        add_part(table, std::move(part));
+        return false;
+    }
+
+    CaptureOptions options_;
+    std::unique_ptr<Connection> session_;     // for everything that is asked
+    std::unique_ptr<Connection> stream_;      // a tick's changes
+    std::map<std::uint32_t, Followed> tables_;   // by oid
+    std::string relations_;                   // their oids
+    std::vector<std::uint32_t> lost_;
+    Segment* segment_ = nullptr;
+    std::uint64_t segment_number_ = 0;
+
+    std::uint64_t told_ = 0;                  // ticks up to here were told
+    std::uint64_t tick_ = 0;                  // the one being told; 0: none
+    std::string snapshot_, next_snapshot_;    // of told_, of tick_
+    std::string sequence_;                    // the log's last number when a tick was asked for last
+    bool in_flight_ = true;                   // transactions were, when it was
+    bool fresh_ = true;                       // nothing was told yet
+    bool header_ = false;                     // of the COPY, still to come
+
+    std::string bytes_;
+    std::vector<Printed> fields_;
+    Batch old_;
+
+    std::uint64_t acknowledged_ = 0;
+    SteadyClock::time_point acknowledged_at_{}, tended_{};
+};
+
+void try_in_transaction(SqlSession& session, const std::string& sql, Deadline deadline) {
+    try {
+        session.query("BEGIN; SET LOCAL lock_timeout = '200ms'; SET LOCAL client_min_messages = 'warning'", deadline);
+        session.query(sql, deadline);
+        session.query("COMMIT", deadline);
+    } catch (const Error&) {
+        session.query("ROLLBACK", deadline);  // somebody is at work there: next time; a lost connection throws again
+    }
+}
+
+}  // namespace
+
+std::unique_ptr<ChangeSource> open_trigger_source(const Target& target, const CaptureOptions& options, Deadline deadline) {
+    return std::make_unique<TriggerSource>(target, options, deadline);
+}
+
+void tend_log(SqlSession& session, Deadline deadline) {
+    const SqlResult done = session.query("SELECT t.snapshot, t.id FROM cdc.ticks t WHERE t.id = (SELECT min(position) FROM cdc.sets)", deadline);
+    if (done.rows() == 1) {
+        const SqlResult old = session.query(
+            "SELECT c.oid::regclass::text, c.relname = 'change_log_default' FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = 'cdc.change_log'::regclass"
+            " AND CASE WHEN c.relname ~ '^change_log_[0-9]{8}$' THEN to_date(right(c.relname, 8), 'YYYYMMDD') < (now() AT TIME ZONE 'UTC')::date ELSE c.relname = 'change_log_default' END",
+            deadline);
+        for (std::size_t i = 0; i < old.rows(); ++i) {
+            const std::string name = old.row(i).text(0);
+            const bool stays = old.row(i).truth(1);
+            // Nobody writes into it while it is looked through, and whoever had begun to has ended.
+            const std::string check = "LOCK TABLE ONLY " + name + " IN ACCESS EXCLUSIVE MODE; DO $do$ BEGIN IF EXISTS (SELECT FROM " + name + " WHERE xid >= pg_snapshot_xmin(" + literal(done.row(0).text(0)) +
+                                      ") AND NOT pg_visible_in_snapshot(xid, " + literal(done.row(0).text(0)) + ")) THEN RAISE EXCEPTION 'in use'; END IF; END $do$; ";
+            if (stays && session.query("SELECT EXISTS (SELECT FROM " + name + ")", deadline).row(0).truth(0) == false) continue;
+            fault::point("sync.trigger.clean.before");
+            // Emptied first: that does not need the log as a whole, which may never be free.
+            try_in_transaction(session, check + "TRUNCATE " + name, deadline);
+            if (!stays) try_in_transaction(session, check + "DROP TABLE " + name, deadline);
+            fault::point("sync.trigger.clean.after");
+        }
+        session.query("DELETE FROM cdc.ticks WHERE id < $1", Params{done.row(0).text(1)}, deadline);
+    }
+    // A new partition must be shown to take nothing from the default one: while rows are there, they stay its.
+    if (session.query("SELECT EXISTS (SELECT FROM cdc.change_log_default)", deadline).row(0).truth(0)) return;
+    const SqlResult missing = session.query(
+        "SELECT to_char(day, 'YYYYMMDD'), day::date, day::date + 1 FROM generate_series((now() AT TIME ZONE 'UTC')::date, (now() AT TIME ZONE 'UTC')::date + " + std::to_string(days_ahead) +
+            ", interval '1 day') day WHERE to_regclass('cdc.change_log_' || to_char(day, 'YYYYMMDD')) IS NULL",
+        deadline);
+    for (std::size_t i = 0; i < missing.rows(); ++i) {
+        const std::string name = "cdc.change_log_" + missing.row(i).text(0);
+        // Attached rather than made in place: that lets writers go on.
+        try_in_transaction(session,
+                           "CREATE TABLE " + name + " (LIKE cdc.change_log INCLUDING DEFAULTS INCLUDING CONSTRAINTS); ALTER TABLE cdc.change_log ATTACH PARTITION " + name + " FOR VALUES FROM ('" +
+                               missing.row(i).text(1) + " 00:00:00+00') TO ('" + missing.row(i).text(2) + " 00:00:00+00')",
+                           deadline);
+    }
+}
+
+}  // namespace ysdb::postgres

@@ -1,0 +1,20 @@
+// A set's changes read from cdc.change_log, tick by tick.
+//
+// Versions are (epoch, tick, ordinal); ordinals count the changes of one table within the tick, so that they are the same whatever other
+// tables the set has.
+#pragma once
+
+#include <memory>
+
+#include "core/store/changes.h"
+#include "core/store/postgres/connection.h"
+
+namespace ysdb::postgres {
+
+std::unique_ptr<ChangeSource> open_trigger_source(const Target& target, const CaptureOptions& options, Deadline deadline);
+
+// Takes back the room of what every set has: partitions of past days are dropped, the default one is emptied; makes those of the days to come.
+// What is in use is left for the next time.
+void tend_log(SqlSession& session, Deadline deadline);
+
+}  // namespace ysdb::postgres
