@@ -19,8 +19,6 @@ namespace {
 
 constexpr double stale_s = 15;   // a running sync writes every few seconds while anything changes
 
-std::string lsn_text(std::uint64_t position) { return fmt::format("{:X}/{:X}", position >> 32, position & 0xffffffff); }
-
 // Held while something about the set is changed, so that no run is at work.
 struct Held {
     std::unique_ptr<SqlSession> session;

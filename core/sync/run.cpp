@@ -33,8 +33,6 @@ constexpr Millis keep_every{100};
 constexpr Millis status_every{2'000};
 constexpr Millis look_every{5'000};
 
-std::string lsn_text(std::uint64_t position) { return fmt::format("{:X}/{:X}", position >> 32, position & 0xffffffff); }
-
 // What was told in what shape, until it is durable everywhere.
 struct ToldShape {
     std::uint64_t complete = 0;        // 0: its transaction is still open

@@ -1,5 +1,7 @@
 #include "core/sync/sets.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 
 #include "core/base/text.h"
@@ -11,6 +13,8 @@ std::vector<Route> SyncSet::routes_to(const std::string& sink) const {
     std::copy_if(routes.begin(), routes.end(), std::back_inserter(found), [&](const Route& route) { return route.sink == sink; });
     return found;
 }
+
+std::string lsn_text(std::uint64_t position) { return fmt::format("{:X}/{:X}", position >> 32, position & 0xffffffff); }
 
 std::vector<std::string> set_names(const Config& config) {
     std::vector<std::string> names;

@@ -25,6 +25,8 @@ struct SyncSet {
 // The set of that name, or the only one. Throws Error(usage) when there are several and none is named, Error(config) when a target cannot
 // take changes.
 SyncSet open_set(Context& context, const std::string& name);
+// A position as PostgreSQL writes it: "16/B374D848".
+std::string lsn_text(std::uint64_t position);
 // The names of all sets, in the order of the configuration.
 std::vector<std::string> set_names(const Config& config);
 

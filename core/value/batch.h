@@ -88,6 +88,20 @@ public:
         if (cell.is_null()) add_null();
         else add(other.data() + cell.offset, cell.size);
     }
+    // One array's cell of these elements, the cells of a batch of one column.
+    void add_array(const Batch& elements) {
+        const auto count = static_cast<std::uint32_t>(elements.cells_.size());
+        std::uint8_t* to = grow(4 + 4 * std::size_t{count} + elements.byte_size());
+        std::memcpy(to, &count, 4);
+        to += 4;
+        for (const Cell& cell : elements.cells_) {
+            std::memcpy(to, &cell.size, 4);
+            to += 4;
+            if (cell.is_null()) continue;
+            std::memcpy(to, elements.data() + cell.offset, cell.size);
+            to += cell.size;
+        }
+    }
     // Gives a cell another value; its old bytes stay behind unused.
     void replace(std::size_t row, std::size_t column, const void* data, std::size_t size) {
         const auto offset = static_cast<std::uint32_t>(bytes_.size());

@@ -161,16 +161,7 @@ bool take_array(const ColumnSlice& slice, const TakePlan& plan, std::size_t row,
         else if (!element.take(slice.element(), element, i, elements)) return false;
     }
     const auto count = static_cast<std::uint32_t>(last - first);
-    std::uint8_t* to = batch.grow(4 + 4 * std::size_t{count} + elements.byte_size());
-    std::memcpy(to, &count, 4);
-    to += 4;
-    for (const Cell& cell : elements.cells()) {
-        std::memcpy(to, &cell.size, 4);
-        to += 4;
-        if (cell.is_null()) continue;
-        std::memcpy(to, elements.data() + cell.offset, cell.size);
-        to += cell.size;
-    }
+    batch.add_array(elements);
     return true;
 }
 

@@ -100,16 +100,7 @@ bool decode_array(Bytes data, std::uint32_t size, const Type& type, Batch& batch
         if (end - at < length || !decode(at, static_cast<std::uint32_t>(length), *type.element, elements)) return false;
         at += length;
     }
-    std::uint8_t* to = batch.grow(4 + 4 * std::size_t{count} + elements.byte_size());
-    std::memcpy(to, &count, 4);
-    to += 4;
-    for (const Cell& cell : elements.cells()) {
-        std::memcpy(to, &cell.size, 4);
-        to += 4;
-        if (cell.is_null()) continue;
-        std::memcpy(to, elements.data() + cell.offset, cell.size);
-        to += cell.size;
-    }
+    batch.add_array(elements);
     return true;
 }
 

@@ -218,17 +218,7 @@ bool text_array(Bytes data, std::uint32_t size, const Type& type, Batch& batch) 
         else if (!field(reinterpret_cast<Bytes>(element.data()), static_cast<std::uint32_t>(element.size()), *type.element, elements)) return false;
         if (at < text.size() && text[at] == ',') ++at;
     }
-    const auto count = static_cast<std::uint32_t>(elements.cells().size());
-    std::uint8_t* to = batch.grow(4 + 4 * std::size_t{count} + elements.byte_size());
-    std::memcpy(to, &count, 4);
-    to += 4;
-    for (const Cell& cell : elements.cells()) {
-        std::memcpy(to, &cell.size, 4);
-        to += 4;
-        if (cell.is_null()) continue;
-        std::memcpy(to, elements.data() + cell.offset, cell.size);
-        to += cell.size;
-    }
+    batch.add_array(elements);
     return true;
 }
 
