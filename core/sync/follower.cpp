@@ -59,7 +59,9 @@ Follower::Follower(Context& context, SyncState& state, Store& sink, std::vector<
     thread_ = std::jthread([this](std::stop_token stop) { work(std::move(stop)); });
 }
 
-Follower::~Follower() {
+Follower::~Follower() { stop(); }
+
+void Follower::stop() {
     thread_.request_stop();
     wake_.notify_all();
 }

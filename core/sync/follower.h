@@ -42,6 +42,8 @@ public:
     void activate(const TableRef& table, const Version& reshaped);
     void halt(const TableRef& table, const std::string& reason);
     void push(std::shared_ptr<const Segment> segment);
+    // Without waiting for what is queued; whoever waits for it is told.
+    void stop();
     // Flushes what was pushed so far; false when it did not within `span`.
     bool drain(Millis span);
 

@@ -57,13 +57,13 @@ public:
             follow();
         } catch (...) {
             end_keeper();
-            copier.request_stop();
-            followers_.clear();  // whoever waits for one of them is told
+            end_copier(copier);
             throw;
         }
         end_keeper();
         copier.request_stop();
         if (failed_over_) {
+            end_copier(copier);
             followers_.clear();
             return std::nullopt;
         }
@@ -71,6 +71,13 @@ public:
     }
 
 private:
+    // It may be waiting for a sink: the sinks end first, and are taken apart only when nobody uses them.
+    void end_copier(std::jthread& copier) {
+        copier.request_stop();
+        for (const auto& follower : followers_) follower->stop();
+        if (copier.joinable()) copier.join();
+    }
+
     void take_lock(Millis wait) {
         lock_.reset();
         session_ = set_.source.sql()->open_session("ysdb sync " + set_.name + " " + context_.run_id, context_.deadline());
@@ -446,8 +453,8 @@ private:
             report.warnings.push_back("not everything that was read is in every store");
             report.next = "ysdb sync run   (goes on where it was)";
         }
+        end_copier(copier);
         followers_.clear();
-        copier.join();
         if (copy_error_) {
             report.code = copy_error_->code();
             report.warnings.push_back(copy_error_->message() + (copy_error_->hint().empty() ? "" : "; " + copy_error_->hint()));

@@ -160,7 +160,6 @@ bool take_array(const ColumnSlice& slice, const TakePlan& plan, std::size_t row,
         if (slice.element().null(i)) elements.add_null();
         else if (!element.take(slice.element(), element, i, elements)) return false;
     }
-    const auto count = static_cast<std::uint32_t>(last - first);
     batch.add_array(elements);
     return true;
 }

@@ -69,7 +69,8 @@ public:
             live_exists_ = true;
         }
         for (const TableRef& table : targets()) alter(table, changes, deadline);
-        if (live_exists_) {
+        freeze_what_lacks_columns(deadline);
+        if (live_exists_ && !live_frozen_) {
             const auto now = catalog_.find(live_, deadline);
             if (now && !made_here(*now)) check_structure(source, catalog_.describe(live_, deadline), *now);
             create_current_view(catalog_, source, live_, deadline);
@@ -124,12 +125,14 @@ public:
         encoder_.reset();
         truncated_ = {};
         live_exists_ = catalog_.find(live_, deadline).has_value();
+        live_frozen_ = false;
         auto writer = begin_replace(transport_, catalog_, ids_, source, live_, run, deadline);
         staging_ = staging_of(live_, run);
         if (source_.columns.empty()) {
             source_ = source;
             pending_.rows = Batch(&source_);
         }
+        freeze_what_lacks_columns(deadline);
         return writer;
     }
 
@@ -139,15 +142,25 @@ public:
         finish_replace(catalog_, source_, live_, run, deadline);
         staging_.reset();
         live_exists_ = true;
+        live_frozen_ = false;
         encoder_.reset();
     }
 
 private:
     std::vector<TableRef> targets() const {
         std::vector<TableRef> tables;
-        if (live_exists_) tables.push_back(live_);
+        if (live_exists_ && !live_frozen_) tables.push_back(live_);
         if (staging_) tables.push_back(*staging_);
         return tables;
+    }
+
+    // A table that is copied anew since it could not follow a change of columns: the live one stays as it is until the copy takes its place.
+    void freeze_what_lacks_columns(Deadline deadline) {
+        if (!staging_ || !live_exists_) return;
+        const TableInfo live = catalog_.describe(live_, deadline);
+        live_frozen_ = live_frozen_ || std::any_of(source_.columns.begin(), source_.columns.end(), [&](const ColumnInfo& wanted) {
+            return std::none_of(live.columns.begin(), live.columns.end(), [&](const ColumnInfo& c) { return c.name == wanted.name; });
+        });
     }
 
     void prepare(Deadline deadline) {
@@ -239,6 +252,7 @@ private:
     TableInfo source_;
     bool live_exists_ = false;
     std::optional<TableRef> staging_;
+    bool live_frozen_ = false;           // lacks columns of the copy that is being made
     Version truncated_;                  // while copying: the last truncation
     ChangeBatch pending_{Batch(), {}, {}};
     std::vector<Told> told_;

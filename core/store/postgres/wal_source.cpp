@@ -207,7 +207,7 @@ private:
         skipped_ = false;
         position_ = position;
         xid_ = xid;
-        ordinal_ = 0;
+        message_ = 0;
     }
 
     void commit() {
@@ -238,12 +238,15 @@ private:
                 return;
             case 'R': return relation(read_relation(message));
             case 'I':
+                ++message_;
                 if (Relation* relation = changed(message)) insert(*relation, message);
                 return;
             case 'U':
+                ++message_;
                 if (Relation* relation = changed(message)) update(*relation, message);
                 return;
             case 'D':
+                ++message_;
                 if (Relation* relation = changed(message)) remove(*relation, message);
                 return;
             case 'T': return truncate(message);
@@ -258,7 +261,10 @@ private:
         return found->second.table == nullptr || found->second.halted || skipped_ ? nullptr : &found->second;
     }
 
-    Version next_version() { return {options_.epoch, position_, ++ordinal_}; }
+    // Two ordinals a message, for the row that goes and the row that comes; also of tables that are not followed, so that a replay counts the
+    // same when others are.
+    Version version_going() const { return {options_.epoch, position_, 2 * message_ - 1}; }
+    Version version_coming() const { return {options_.epoch, position_, 2 * message_}; }
 
     ChangeBatch& open_part(Relation& relation) {
         if (relation.part_of != segment_number_) {
@@ -282,7 +288,7 @@ private:
         if (fields_.size() != table.columns.size()) throw Error(Code::internal, table.ref.text() + ": a row has not the columns that were told");
         const std::size_t row = rows.rows();
         const std::size_t before = rows.byte_size();
-        const Version version = next_version();
+        const Version version = version_coming();
         bool unsent = false;
         for (std::size_t c = 0; c < fields_.size(); ++c) {
             const TupleField& field = fields_[c];
@@ -359,7 +365,7 @@ private:
             else changes.rows.add_null();
         }
         changes.ops.push_back(Op::remove);
-        changes.versions.push_back(next_version());
+        changes.versions.push_back(version_going());
         ++segment_->rows;
         segment_->bytes += changes.rows.byte_size() - before + sizeof(Cell) * relation.table->columns.size() + sizeof(Version);
     }
@@ -405,12 +411,13 @@ private:
         const auto count = message.integer<std::uint32_t>();
         message.byte();
         for (std::uint32_t i = 0; i < count; ++i) {
+            ++message_;
             Relation* relation = changed(message);
             if (relation == nullptr) continue;
             SegmentPart part;
             part.kind = SegmentPart::Kind::truncate;
             part.table = relation->table;
-            part.version = next_version();
+            part.version = version_coming();
             add_part(*relation, std::move(part));
         }
     }
@@ -450,7 +457,7 @@ private:
         SegmentPart part;
         part.kind = SegmentPart::Kind::shape;
         part.table = table;
-        part.version = {options_.epoch, position_, ordinal_};  // of the change before: a description is none, and comes as the connection pleases
+        part.version = version_coming();  // of the change before: a description is none, and comes as the connection pleases
         if (const auto known = options_.known.find(ref); known != options_.known.end()) {
             ShapeVerdict verdict = compare_shapes(known->second, table->columns, facts.added);
             if (!verdict.halt.empty()) return halt(relation, table, verdict.halt);
@@ -513,7 +520,7 @@ private:
         SegmentPart part;
         part.kind = SegmentPart::Kind::halt;
         part.table = table;
-        part.version = {options_.epoch, position_, ordinal_};
+        part.version = version_coming();
         part.reason = why;
         add_part(relation, std::move(part));
     }
@@ -574,7 +581,7 @@ private:
     bool skipped_ = false;             // the transaction moves rows, it changes none
     std::uint32_t streaming_ = 0;      // the transaction whose changes come before its commit; 0: none
     std::uint32_t xid_ = 0;
-    std::uint32_t ordinal_ = 0;
+    std::uint32_t message_ = 0;        // of the transaction: inserts, updates, removals, truncated tables
     std::uint64_t position_ = 0;       // of the commit
     std::uint64_t end_position_ = 0;
     std::int64_t commit_micros_ = 0;

@@ -2,7 +2,7 @@
 //
 // What was committed comes in commit order; a transaction that the server tells before its commit (protocol 2 and later, once it is larger
 // than logical_decoding_work_mem) waits in a file until it is known to be committed. Versions are (epoch, commit LSN, ordinal), ordinals
-// counted over all changes of the transaction, so that a replay tells the same.
+// counted over all changes of the transaction, followed or not, so that a replay tells the same.
 #pragma once
 
 #include <memory>
