@@ -167,8 +167,9 @@ public:
     // The highest epoch a set has written here, as far as the sink remembers; 0: none.
     virtual std::uint32_t epoch(const std::string& set, Deadline deadline) = 0;
     virtual void begin_epoch(const std::string& set, std::uint32_t epoch, Deadline deadline) = 0;
-    // How long changes may be gathered before they are sent, for this sink to work well.
-    virtual Millis batch_age() const { return Millis(0); }
+    // How long changes may be gathered before they are sent, for this sink to work well. A few milliseconds spare the servers a round trip
+    // a commit, which they pay for with more than that once they are busy.
+    virtual Millis batch_age() const { return Millis(10); }
 };
 
 }  // namespace ysdb
