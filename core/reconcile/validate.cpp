@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "core/reconcile/compare.h"
+#include "core/value/columns.h"
 
 namespace ysdb::reconcile {
 
@@ -32,21 +33,9 @@ Side open_side(Context& context, Store& store, TableInfo table, int workers) {
 
 // The stream of changes leaves generated columns out: where the sink has none of that name, there is nothing to compare.
 TableInfo without_generated(const TableInfo& source, const TableInfo& sink) {
-    TableInfo kept = source;
-    kept.columns.clear();
-    kept.key.clear();
-    for (std::uint32_t i = 0; i < source.columns.size(); ++i) {
-        const ColumnInfo& column = source.columns[i];
-        const bool in_sink = std::any_of(sink.columns.begin(), sink.columns.end(), [&](const ColumnInfo& c) { return c.name == column.name; });
-        if (column.generated && !in_sink) continue;
-        kept.columns.push_back(column);
-    }
-    for (const std::uint32_t k : source.key) {
-        for (std::uint32_t i = 0; i < kept.columns.size(); ++i) {
-            if (kept.columns[i].name == source.columns[k].name) kept.key.push_back(i);
-        }
-    }
-    return kept;
+    return without_columns(source, [&](const ColumnInfo& column) {
+        return column.generated && std::none_of(sink.columns.begin(), sink.columns.end(), [&](const ColumnInfo& c) { return c.name == column.name; });
+    });
 }
 
 // The sink's table, read as the source's columns in the source's types, and the version where the sink keeps one.

@@ -3,6 +3,7 @@
 #include <map>
 
 #include "core/store/postgres/sql_build.h"
+#include "core/value/columns.h"
 
 namespace ysdb::postgres {
 
@@ -83,19 +84,8 @@ std::vector<Type> types_of(SqlSession& session, std::span<const DeclaredType> de
     return types;
 }
 
-TableInfo without_generated(TableInfo info) {
-    TableInfo kept = info;
-    kept.columns.clear();
-    kept.key.clear();
-    for (const ColumnInfo& column : info.columns) {
-        if (!column.generated) kept.columns.push_back(column);
-    }
-    for (const std::uint32_t k : info.key) {
-        for (std::uint32_t c = 0; c < kept.columns.size(); ++c) {
-            if (kept.columns[c].name == info.columns[k].name) kept.key.push_back(c);
-        }
-    }
-    return kept;
+TableInfo without_generated(const TableInfo& info) {
+    return without_columns(info, [](const ColumnInfo& column) { return column.generated; });
 }
 
 TableInfo describe(SqlSession& session, const std::string& store, const TableRef& table, Deadline deadline) {

@@ -9,7 +9,7 @@ namespace ysdb::postgres {
 TableInfo describe(SqlSession& session, const std::string& store, const TableRef& table, Deadline deadline);
 
 // The same table with only the columns that are written.
-TableInfo without_generated(TableInfo info);
+TableInfo without_generated(const TableInfo& info);
 
 // A column's type as pg_attribute and the replication protocol name it.
 struct DeclaredType {
