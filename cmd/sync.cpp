@@ -55,7 +55,7 @@ Report run(const Invocation& line, Context& context, Operator&) {
     sync::RunOptions options;
     options.set = line.text_or("--set", "");
     options.until_caught_up = line.has("--until-caught-up");
-    options.workers = static_cast<int>(line.integer_between("--workers", 1, 64));
+    options.copy.workers = static_cast<int>(line.integer_between("--workers", 1, 64));
     options.buffer_bytes = std::clamp<std::uint64_t>(*line.size("--buffer"), 1u << 20, 16ull << 30);
     options.policy.batch_age = std::clamp(*line.duration("--batch-age"), Millis(0), Millis(5'000));
     options.policy.tries = static_cast<int>(line.integer_between("--tries", 1, 100));

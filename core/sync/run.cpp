@@ -3,24 +3,20 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <atomic>
-#include <deque>
-#include <limits>
 #include <map>
 #include <optional>
-#include <set>
-#include <mutex>
 #include <thread>
 
-#include "core/base/fault.h"
 #include "core/base/retry.h"
 #include "core/base/text.h"
 #include "core/plan/runner_lock.h"
 #include "core/store/lines/lines.h"
+#include "core/sync/copies.h"
 #include "core/sync/metrics.h"
 #include "core/sync/sets.h"
+#include "core/sync/standing.h"
 #include "core/sync/state.h"
-#include "core/sync/table_copy.h"
+#include "core/sync/watermark.h"
 #include "core/value/version_text.h"
 
 namespace ysdb::sync {
@@ -33,133 +29,51 @@ constexpr Millis keep_every{100};
 constexpr Millis status_every{2'000};
 constexpr Millis look_every{5'000};
 
-// What was told in what shape, until it is durable everywhere.
-struct ToldShape {
-    std::uint64_t complete = 0;        // 0: its transaction is still open
-    std::shared_ptr<const TableInfo> table;
-};
-
 class Runner {
 public:
     Runner(Context& context, const RunOptions& options)
-        : context_(context), options_(options), set_(open_set(context, options.set)), state_(set_.source, set_.name) {}
+        : context_(context), options_(options), set_(open_set(context, options.set)), state_(set_.source, set_.name), watermark_(context, state_),
+          copies_(context, set_, state_, options.copy) {}
 
     // None: the source failed over while this ran; begin anew there.
     std::optional<Report> run() {
         take_lock(options_.lock_wait);
         state_.prepare(context_.deadline());
-        settle();
+        settled_ = Standing(context_, set_, state_).settle();
+        watermark_.begin(settled_.confirmed);
         start_followers();
         open_stream();
-        std::jthread copier([this](std::stop_token stop) { copy_new(std::move(stop)); });
+        copies_.start(settled_.epoch);
         keeper_ = std::jthread([this](std::stop_token stop) { keep(std::move(stop)); });
         try {
             follow();
         } catch (...) {
             end_keeper();
-            end_copier(copier);
+            end_copies();
             throw;
         }
         end_keeper();
-        copier.request_stop();
+        copies_.request_stop();
         if (failed_over_) {
-            end_copier(copier);
+            end_copies();
             followers_.clear();
             return std::nullopt;
         }
-        return end(copier);
+        return end();
     }
 
 private:
-    // It may be waiting for a sink: the sinks end first, and are taken apart only when nobody uses them.
-    void end_copier(std::jthread& copier) {
-        copier.request_stop();
+    // They may be waiting for a sink: the sinks end first, and are taken apart only when nobody uses them.
+    void end_copies() {
+        copies_.request_stop();
         for (const auto& follower : followers_) follower->stop();
-        if (copier.joinable()) copier.join();
+        copies_.join();
     }
 
     void take_lock(Millis wait) {
         lock_.reset();
         session_ = set_.source.sql()->open_session("ysdb sync " + set_.name + " " + context_.run_id, context_.deadline());
         lock_.emplace(plan::RunnerLock::acquire(context_, *set_.source.sql(), *session_, "sync " + set_.name, wait));
-    }
-
-    // --- where the set stands ---
-
-    // Compares what the source is with what was written down, and brings both to a state from which changes can be followed without a gap.
-    void settle() {
-        CaptureState now = set_.capture.look(set_.name, context_.deadline());
-        auto saved = state_.set(context_.deadline());
-        if (saved && saved->system == now.system && saved->timeline != now.timeline) {
-            context_.log.warn("sync.timeline", {{"set", set_.name}, {"was", saved->timeline}, {"is", now.timeline}});
-            renew(*saved, now);
-            return;
-        }
-        if (saved) check_slot(*saved, now);
-        install();
-        if (!saved) {
-            now = set_.capture.look(set_.name, context_.deadline());
-            saved = SetState{set_.capture_kind, now.system, now.timeline, next_epoch(0), now.confirmed};
-            begin_epoch(*saved);
-        }
-        settled_ = *saved;
-        add_tables();
-    }
-
-    // Throws Error(refused) when the stream would not go on where it was.
-    void check_slot(const SetState& saved, const CaptureState& now) const {
-        const std::string reset = "ysdb sync reset" + std::string(context_.config.syncs.size() > 1 ? " --set " + set_.name : "") + "   (copies every table anew)";
-        if (saved.system != now.system) {
-            throw Error(Code::refused, fmt::format("store '{}' is another cluster ({}) than the one this set has followed ({})", set_.source.name(), now.system, saved.system), reset);
-        }
-        if (!now.installed) throw Error(Code::refused, "the replication slot of sync " + set_.name + " is gone: what was committed since is lost to it", reset);
-        if (now.health == "lost") throw Error(Code::refused, "the server gave up the replication slot of sync " + set_.name + " (max_slot_wal_keep_size)", reset);
-        if (const std::uint64_t was = std::max(saved.confirmed, confirmed_.load()); now.confirmed > was) {
-            throw Error(Code::refused, fmt::format("the replication slot of sync {} is at {}, ahead of {} where this set was: somebody else has read it, or made it anew", set_.name,
-                                                   lsn_text(now.confirmed), lsn_text(was)), reset);
-        }
-    }
-
-    // After a failover, or a restore: positions may have gone back, and rows that were told may never have been. A new epoch, and new copies.
-    void renew(const SetState& saved, const CaptureState& now) {
-        if (now.installed && now.health != "lost") set_.capture.remove(set_.name, context_.deadline());
-        install();
-        const CaptureState fresh = set_.capture.look(set_.name, context_.deadline());
-        settled_ = {set_.capture_kind, fresh.system, fresh.timeline, next_epoch(saved.epoch), fresh.confirmed};
-        state_.forget_copies(std::nullopt, context_.deadline());
-        begin_epoch(settled_);
-        add_tables();
-    }
-
-    void install() {
-        set_.capture.install(set_.name, set_.tables, context_.deadline());
-    }
-
-    std::uint32_t next_epoch(std::uint32_t epoch) {
-        for (const std::string& sink : set_.sinks) epoch = std::max(epoch, context_.stores.get(sink).changes()->epoch(set_.name, context_.deadline()));
-        return epoch + 1;
-    }
-
-    // The sinks first: they outlive what the source may forget by being restored.
-    void begin_epoch(const SetState& state) {
-        fault::point("sync.epoch.before");
-        for (const std::string& sink : set_.sinks) context_.stores.get(sink).changes()->begin_epoch(set_.name, state.epoch, context_.deadline());
-        state_.save(state, context_.deadline());
-        fault::point("sync.epoch.after");
-    }
-
-    // Tables that came into the configuration are new; what left it is forgotten.
-    void add_tables() {
-        std::set<std::pair<std::string, std::string>> known;
-        for (const TableState& table : state_.tables(context_.deadline())) {
-            const bool routed = std::any_of(set_.routes.begin(), set_.routes.end(), [&](const Route& r) { return r.table.text() == table.table && r.sink == table.sink; });
-            if (routed) known.emplace(table.table, table.sink);
-            else state_.drop_table(table.table, table.sink, context_.deadline());
-        }
-        for (const Route& route : set_.routes) {
-            if (!known.contains({route.table.text(), route.sink})) state_.set_table({route.table.text(), route.sink, "new"}, context_.deadline());
-        }
-        confirmed_ = settled_.confirmed;
     }
 
     // --- the parts at work ---
@@ -179,7 +93,7 @@ private:
                 follower.activate(route->table, table.reshaped);
                 followed[route->table] = true;
             } else if (table.state != "halted" && follower.takes_copies(route->table)) {
-                to_copy_[table.sink].push_back(route->table);
+                copies_.add(follower, route->table);
             } else if (table.state != "halted") {
                 follower.activate(route->table, {});
                 state_.set_table({table.table, table.sink, "following", settled_.confirmed}, context_.deadline());
@@ -194,7 +108,6 @@ private:
             known_[table] = info.columns;
             state_.set_shape(info, context_.deadline());
         }
-        copying_ = !to_copy_.empty();
     }
 
     Follower& follower_of(const std::string& sink) {
@@ -206,7 +119,7 @@ private:
         options.set = set_.name;
         options.tables = set_.tables;
         options.epoch = settled_.epoch;
-        options.start = std::max(confirmed_.load(), told_.load());
+        options.start = watermark_.start();
         options.known = known_;
         options.answer_within = context_.timeout * 2;
         options.spool_directory = options_.spool_directory;
@@ -226,7 +139,7 @@ private:
                     hand_out(std::move(segment));
                 }
                 hold_back();
-                stream_->acknowledge(confirmed_);
+                stream_->acknowledge(watermark_.confirmed());
                 pause_ = Millis(200);
                 if (options_.until_caught_up && caught_up()) break;
             } catch (const Error& error) {
@@ -237,11 +150,7 @@ private:
                 if (!pause_for(pause_, context_.stop)) break;
                 pause_ = std::min(pause_ * 2, Millis(10'000));
             }
-            if (copy_error_taken_) break;
-            if (copy_failed_.load()) {
-                copy_error_taken_ = true;
-                break;
-            }
+            if (copies_.failure()) break;
         }
     }
 
@@ -253,7 +162,7 @@ private:
             failed_over_ = true;
             return;
         }
-        check_slot(settled_, now);
+        Standing(context_, set_, state_).check(settled_, now, std::max(settled_.confirmed, watermark_.confirmed()));
         // The lock went with the server's sessions; somebody else may have taken it.
         try {
             session_->query("SELECT 1", Deadline::after(std::min(context_.timeout, Millis(5'000))));
@@ -261,7 +170,7 @@ private:
             take_lock(std::max(options_.lock_wait, Millis(5'000)));
         }
         open_stream();
-        context_.log.info("sync.source", {{"store", set_.source.name()}, {"from", lsn_text(std::max(confirmed_.load(), told_.load()))}});
+        context_.log.info("sync.source", {{"store", set_.source.name()}, {"from", lsn_text(watermark_.start())}});
     }
 
     // The server keeps its log until every sink has it, and may give that up: said while there is time.
@@ -279,27 +188,20 @@ private:
             }
         }
         for (const SegmentPart& part : segment->parts) {
-            if (part.kind != SegmentPart::Kind::shape) continue;
-            known_[part.table->ref] = part.table->columns;
-            const std::lock_guard lock(shapes_mutex_);
-            told_shapes_.push_back({0, part.table});
+            if (part.kind == SegmentPart::Kind::shape) known_[part.table->ref] = part.table->columns;
         }
-        if (segment->complete != 0) {
-            told_ = segment->complete;
-            const std::lock_guard lock(shapes_mutex_);
-            for (auto shape = told_shapes_.rbegin(); shape != told_shapes_.rend() && shape->complete == 0; ++shape) shape->complete = segment->complete;
-        }
+        watermark_.tell(*segment);
         for (const auto& follower : followers_) follower->push(segment);
     }
 
     // A sink that is too far behind holds up reading, but not the word that this side lives.
     void hold_back() {
         const auto full = [this] { return std::any_of(followers_.begin(), followers_.end(), [&](const auto& f) { return f->backlog_bytes() > options_.buffer_bytes; }); };
-        while (full() && pause_for(Millis(20), context_.stop)) stream_->acknowledge(confirmed_);
+        while (full() && pause_for(Millis(20), context_.stop)) stream_->acknowledge(watermark_.confirmed());
     }
 
     std::uint64_t durable() const {
-        std::uint64_t least = told_;
+        std::uint64_t least = watermark_.told();
         for (const auto& follower : followers_) least = std::min(least, follower->durable());
         return least;
     }
@@ -323,22 +225,10 @@ private:
         if (keeper_.joinable()) keeper_.join();
     }
 
-    void confirm(bool now = false) {
-        const std::uint64_t position = durable();
-        if (position > confirmed_ && (now || SteadyClock::now() - confirmed_at_ > confirm_every)) {
-            std::map<TableRef, std::vector<ColumnInfo>> shapes;
-            const auto durable_shape = [&](const ToldShape& shape) { return shape.complete != 0 && shape.complete <= position; };
-            std::unique_lock lock(shapes_mutex_);
-            for (auto shape = told_shapes_.begin(); shape != told_shapes_.end() && durable_shape(*shape); ++shape) shapes[shape->table->ref] = shape->table->columns;
-            lock.unlock();
-            fault::point("sync.confirm.before");
-            state_.confirm(position, shapes, context_.deadline());
-            fault::point("sync.confirm.after");
-            lock.lock();
-            while (!told_shapes_.empty() && durable_shape(told_shapes_.front())) told_shapes_.pop_front();
-            confirmed_ = position;
-            confirmed_at_ = SteadyClock::now();
-        }
+    void confirm() {
+        if (SteadyClock::now() - confirmed_at_ < confirm_every) return;
+        watermark_.confirm(durable());
+        confirmed_at_ = SteadyClock::now();
     }
 
     void say_status() {
@@ -357,7 +247,7 @@ private:
     void tell_metrics(const std::vector<SinkState>& all) {
         if (options_.metrics_file.empty()) return;
         try {
-            write_metrics(options_.metrics_file, set_.name, settled_.epoch, confirmed_, told_, all);
+            write_metrics(options_.metrics_file, set_.name, settled_.epoch, watermark_.confirmed(), watermark_.told(), all);
         } catch (const Error& error) {
             context_.log.warn("sync.metrics", {{"file", options_.metrics_file}, {"error", error.message()}});
         }
@@ -370,75 +260,19 @@ private:
     }
 
     bool caught_up() {
-        if (copying_) return false;
+        if (copies_.working()) return false;
         if (target_ == 0) target_ = set_.capture.look(set_.name, context_.deadline()).position;
         return durable() >= target_;
     }
 
-    // --- copies, on a thread of their own ---
-
-    void copy_new(std::stop_token stop) {
-        try {
-            for (auto& [sink, tables] : to_copy_) copy_into(follower_of(sink), tables, stop);
-            copying_ = false;
-        } catch (const Error& error) {
-            if (error.code() == Code::interrupted) return;
-            copy_error_ = error;
-            copy_failed_ = true;
-        }
-    }
-
-    void copy_into(Follower& follower, std::vector<TableRef> tables, std::stop_token stop) {
-        constexpr RetryPolicy tries{std::numeric_limits<int>::max(), Millis(500), Millis(10'000)};
-        int attempt = 0;
-        retry(tries, Deadline::never(), stop,
-              [&] { copy_tables(follower, tables, fmt::format("{}_{}", context_.run_id, ++attempt), stop); },
-              [&](int, const Error& error, Millis) { context_.log.warn("sync.copy", {{"sink", follower.name()}, {"error", error.message()}}); });
-    }
-
-    // Takes tables out of `tables` as they are done.
-    void copy_tables(Follower& follower, std::vector<TableRef>& tables, const std::string& run, std::stop_token stop) {
-        std::vector<TableInfo> infos;
-        std::vector<std::unique_ptr<RowWriter>> writers;
-        for (const TableRef& table : tables) {
-            infos.push_back(set_.capture.describe(table, context_.deadline()));
-            state_.set_table({table.text(), follower.name(), "copying"}, context_.deadline());
-            writers.push_back(follower.begin_copy(infos.back(), run));
-        }
-        // From here on changes go into the copies; the view is of a position behind that.
-        fault::point("sync.copy.snapshot.before");
-        const auto snapshot = set_.capture.snapshot(set_.name, tables, context_.deadline());
-        fault::point("sync.copy.snapshot.after");
-        const Version version{settled_.epoch, snapshot->position(), 0};
-        for (std::size_t i = 0; i < infos.size(); ++i) {
-            const TableInfo& info = infos[i];
-            const auto ranges = set_.source.rows()->ranges(info, *snapshot, options_.rows_per_range, context_.deadline());
-            const auto progress = context_.progress.begin(info.ref.text() + " -> " + follower.name(), ProgressUnit::rows, info.estimated_rows);
-            CopyCount count;
-            ChangeBatch nothing;   // tells the version, should the table be empty
-            nothing.rows = Batch(&info);
-            nothing.versions = {version};
-            writers[i]->apply(nothing, run, context_.deadline(), [](const RejectedRow&) {});
-            copy_rows(context_,
-                      {set_.source, info, ranges, *snapshot, *writers[i], run, version, options_.workers, options_.copy_batch_bytes,
-                       [&](const RejectedRow& row) { follower.reject_copied(info.ref, row, version); }, *progress},
-                      count, stop);
-            writers[i]->flush(context_.deadline());
-            follower.finish_copy(info.ref, run);
-            state_.set_table({info.ref.text(), follower.name(), "following", snapshot->position(), count.rows, count.rejected}, context_.deadline());
-            fault::point("sync.copy.state.after");
-            tables.erase(std::find(tables.begin(), tables.end(), info.ref));
-        }
-    }
-
     // --- the end ---
 
-    Report end(std::jthread& copier) {
+    Report end() {
         bool whole = true;
         for (const auto& follower : followers_) whole = follower->drain(context_.timeout) && whole;
         try {
-            confirm(true);
-            if (stream_ != nullptr) stream_->acknowledge(confirmed_, true);
+            watermark_.confirm(durable());
+            if (stream_ != nullptr) stream_->acknowledge(watermark_.confirmed(), true);
             for (const auto& follower : followers_) say(follower->status());
         } catch (const Error& error) {
             context_.log.warn("sync.source", {{"store", set_.source.name()}, {"error", error.message()}});
@@ -453,11 +287,11 @@ private:
             report.warnings.push_back("not everything that was read is in every store");
             report.next = "ysdb sync run   (goes on where it was)";
         }
-        end_copier(copier);
+        end_copies();
         followers_.clear();
-        if (copy_error_) {
-            report.code = copy_error_->code();
-            report.warnings.push_back(copy_error_->message() + (copy_error_->hint().empty() ? "" : "; " + copy_error_->hint()));
+        if (const auto error = copies_.failure()) {
+            report.code = error->code();
+            report.warnings.push_back(error->message() + (error->hint().empty() ? "" : "; " + error->hint()));
         }
         if (context_.stop.stop_requested()) report.code = Code::interrupted;
         return report;
@@ -480,7 +314,7 @@ private:
         std::uint64_t letters = 0;
         for (const auto& [_, count] : state_.dead_letter_counts(context_.deadline())) letters += count;
         report.add_figure("dead_letters", static_cast<std::int64_t>(letters), Unit::count, "dead letters");
-        report.add_figure("confirmed", lsn_text(confirmed_));
+        report.add_figure("confirmed", lsn_text(watermark_.confirmed()));
         if (letters > 0 && report.code == Code::ok) {
             report.code = Code::partial;
             report.next = "ysdb sync status --dead-letters";
@@ -494,21 +328,15 @@ private:
     std::unique_ptr<SqlSession> session_;
     std::optional<plan::RunnerLock> lock_;   // after the session that holds it
     SetState settled_;
-    std::map<std::string, std::vector<TableRef>> to_copy_;
     std::map<TableRef, std::vector<ColumnInfo>> known_;    // as told
-    std::mutex shapes_mutex_;
-    std::deque<ToldShape> told_shapes_;
-    std::atomic<std::uint64_t> told_{0};         // whole transactions up to here were handed out
-    std::atomic<std::uint64_t> confirmed_{0};
+    Watermark watermark_;
+    Copies copies_;
     std::uint64_t target_ = 0;       // until_caught_up
     SteadyClock::time_point confirmed_at_{}, said_at_{}, looked_at_{};
     bool failed_over_ = false;
     std::map<std::string, SinkState> said_;
     Millis pause_{200};
     std::unique_ptr<ChangeSource> stream_;
-    std::atomic<bool> copying_{false}, copy_failed_{false};
-    bool copy_error_taken_ = false;
-    std::optional<Error> copy_error_;
     std::vector<std::unique_ptr<Follower>> followers_;
     std::jthread keeper_;
 };

@@ -10,6 +10,7 @@
 
 #include "core/context.h"
 #include "core/report/report.h"
+#include "core/sync/copies.h"
 #include "core/sync/follower.h"
 
 namespace ysdb::sync {
@@ -17,9 +18,7 @@ namespace ysdb::sync {
 struct RunOptions {
     std::string set;                           // empty: the only one
     bool until_caught_up = false;              // end when everything that was committed before is everywhere
-    int workers = 3;                           // of a copy
-    std::size_t copy_batch_bytes = 8u << 20;
-    std::uint64_t rows_per_range = 200'000;
+    CopyOptions copy;                          // of tables that are new
     std::size_t buffer_bytes = 64u << 20;      // a sink may be behind by this much before reading waits for it
     FollowPolicy policy;
     Millis lock_wait{0};

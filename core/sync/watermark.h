@@ -1,0 +1,47 @@
+// How far a set is: up to where changes were told to its sinks, and up to where that is written down as durable in all of them.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+
+#include "core/context.h"
+#include "core/store/changes.h"
+#include "core/sync/state.h"
+
+namespace ysdb::sync {
+
+// Thread-safe: one thread tells, another writes down.
+class Watermark {
+public:
+    Watermark(Context& context, SyncState& state) : context_(context), state_(state) {}
+
+    void begin(std::uint64_t confirmed) { confirmed_ = confirmed; }
+    // A segment that is about to be handed to the sinks.
+    void tell(const Segment& segment);
+    // Everything below `durable` is in every sink: written down in the source, with the columns that tables were told with up to there, so
+    // that the source may be told to forget it. Throws what the source's store throws.
+    void confirm(std::uint64_t durable);
+
+    std::uint64_t told() const { return told_; }             // whole transactions up to here were handed out
+    std::uint64_t confirmed() const { return confirmed_; }   // and up to here they are durable, and that is written down
+    std::uint64_t start() const { return std::max(confirmed_.load(), told_.load()); }  // where reading goes on
+
+private:
+    // What was told in what shape, until it is durable everywhere.
+    struct ToldShape {
+        std::uint64_t complete = 0;        // 0: its transaction is still open
+        std::shared_ptr<const TableInfo> table;
+    };
+
+    Context& context_;
+    SyncState& state_;
+    std::mutex mutex_;
+    std::deque<ToldShape> shapes_;
+    std::atomic<std::uint64_t> told_{0}, confirmed_{0};
+};
+
+}  // namespace ysdb::sync
