@@ -10,9 +10,11 @@
 #include "core/base/text.h"
 #include "core/store/postgres/catalog.h"
 #include "core/store/postgres/connection.h"
+#include "core/store/postgres/followed_table.h"
 #include "core/store/postgres/snapshot.h"
 #include "core/store/postgres/sql_build.h"
 #include "core/store/postgres/table_facts.h"
+#include "core/store/postgres/trigger_log.h"
 #include "core/store/postgres/trigger_source.h"
 #include "core/store/store.h"
 
@@ -177,9 +179,8 @@ private:
     }
 
     void check_table(SqlSession& session, const TableRef& table, Deadline deadline) const {
-        const TableInfo info = postgres::describe(session, store_, table, deadline);
+        const TableInfo info = followable(session, store_, table, deadline);
         const std::string name = store_ + "." + info.ref.text();
-        if (info.key.empty()) throw Error(Code::refused, name + " has no primary key: nothing tells two of its rows apart", "add one, or leave the table out of the set");
         const SqlResult facts = session.query(
             "SELECT c.relkind, has_table_privilege(c.oid, 'TRIGGER'), pg_has_role(c.relowner, 'MEMBER'), current_user, r.rolname,"
             " (SELECT NOT indimmediate FROM pg_index WHERE indrelid = c.oid AND indisprimary)"

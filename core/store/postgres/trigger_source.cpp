@@ -5,18 +5,18 @@
 #include <algorithm>
 #include <cstring>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <set>
 
 #include "core/base/fault.h"
 #include "core/base/retry.h"
-#include "core/store/postgres/catalog.h"
 #include "core/store/postgres/fields.h"
+#include "core/store/postgres/followed_table.h"
 #include "core/store/postgres/row_lookup.h"
 #include "core/store/postgres/sql_build.h"
 #include "core/store/postgres/table_facts.h"
+#include "core/store/postgres/trigger_log.h"
 #include "core/store/postgres/wire.h"
-#include "core/value/shape.h"
+#include "core/store/segment_builder.h"
 #include "core/value/show.h"
 
 namespace ysdb::postgres {
@@ -28,81 +28,7 @@ using Params = std::vector<std::optional<std::string>>;
 constexpr Millis poll_every{20};
 constexpr Millis acknowledge_every{1'000};
 constexpr Millis tend_every{60'000};
-constexpr int days_ahead = 7;             // of partitions
 constexpr Millis call{30'000};            // limit of a query
-
-// One column of a row as it is printed.
-struct Place {
-    std::string name;
-    int number = 0;
-    DeclaredType type;
-    bool nullable = true;
-    bool generated = false;
-};
-
-struct Layout {
-    std::vector<Place> places;
-    std::vector<int> key;      // numbers
-};
-
-Layout parse_layout(const std::string& text) {
-    Layout layout;
-    const auto json = nlohmann::json::parse(text);
-    for (const auto& each : json.at("columns")) {
-        layout.places.push_back({each.at(1), each.at(0), {each.at(2).get<std::uint32_t>(), each.at(3).get<std::int32_t>()}, !each.at(4).get<bool>(), each.at(5)});
-    }
-    if (json.at("key").is_null()) return layout;
-    const std::string key = json.at("key");
-    for (const char* at = key.c_str(); *at != '\0';) {
-        char* end = nullptr;
-        const long number = std::strtol(at, &end, 10);
-        if (end == at) break;
-        layout.key.push_back(static_cast<int>(number));
-        at = end;
-    }
-    return layout;
-}
-
-// A field of a printed row: views of `bytes`, which holds them all.
-struct Printed {
-    bool null = true;
-    std::size_t from = 0, size = 0;
-};
-
-// "(1,"a ""b""",)" -> fields. False when it is no printed row.
-bool split_row(std::string_view row, std::string& bytes, std::vector<Printed>& fields) {
-    bytes.clear();
-    fields.clear();
-    if (row.size() < 2 || row.front() != '(' || row.back() != ')') return false;
-    const std::size_t end = row.size() - 1;
-    for (std::size_t at = 1;; ++at) {
-        Printed field;
-        field.from = bytes.size();
-        if (at < end && row[at] == '"') {
-            field.null = false;
-            for (++at;; ++at) {
-                if (at >= end) return false;
-                if (row[at] == '"') {
-                    if (at + 1 >= end || row[at + 1] != '"') break;
-                    ++at;
-                } else if (row[at] == '\\') {
-                    if (++at >= end) return false;
-                }
-                bytes += row[at];
-            }
-            ++at;
-        } else {
-            const std::size_t comma = std::min(row.find(',', at), end);
-            field.null = comma == at;
-            bytes.append(row.substr(at, comma - at));
-            at = comma;
-        }
-        field.size = bytes.size() - field.from;
-        fields.push_back(field);
-        if (at == end) return true;
-        if (row[at] != ',') return false;
-    }
-}
 
 struct Followed {
     TableRef ref;
@@ -113,14 +39,13 @@ struct Followed {
     bool halted = false;
     bool checked = false;                     // its partitions, in this batch
     std::uint32_t ordinal = 0;                // within the tick
-    std::size_t part = 0;
-    std::uint64_t part_of = 0;                // which segment has the open part
+    SegmentBuilder::Open open;
 };
 
 class TriggerSource final : public ChangeSource {
 public:
     TriggerSource(const Target& target, CaptureOptions options, Deadline deadline)
-        : options_(std::move(options)), session_(Connection::open(target, "ysdb sync " + options_.set + " log", deadline)), stream_(Connection::open(target, "ysdb sync " + options_.set + " changes", deadline)) {
+        : options_(std::move(options)), session_(Connection::open(target, "ysdb sync " + options_.set + " log", deadline)), stream_(Connection::open(target, "ysdb sync " + options_.set + " changes", deadline)), shapes_(std::move(options_.known)) {
         for (Connection* each : {session_.get(), stream_.get()}) {
             use_text_settings(*each, deadline);
             each->query("SET enable_seqscan = off; SET idle_session_timeout = 0", deadline);   // a log that grows fast has no statistics
@@ -137,8 +62,7 @@ public:
 
     Segment read(Millis wait, std::stop_token stop) override {
         Segment segment;
-        segment_ = &segment;
-        ++segment_number_;
+        builder_.begin(segment);
         tell_lost();
         const Deadline deadline = Deadline::after(wait);
         while (tick_ == 0 && !next_tick()) {
@@ -156,7 +80,7 @@ public:
             snapshot_ = next_snapshot_;
             break;
         }
-        segment_ = nullptr;
+        builder_.end();
         return segment;
     }
 
@@ -281,8 +205,8 @@ private:
             at += size;
         }
         const std::int64_t changed = columns[5].number() + epoch_micros;   // a little before the commit, which the log does not know
-        if (segment_->first_commit_micros == 0 || changed < segment_->first_commit_micros) segment_->first_commit_micros = changed;
-        segment_->commit_micros = std::max(segment_->commit_micros, changed);
+        if (builder_.segment().first_commit_micros == 0 || changed < builder_.segment().first_commit_micros) builder_.segment().first_commit_micros = changed;
+        builder_.segment().commit_micros = std::max(builder_.segment().commit_micros, changed);
         Followed& table = tables_.at(static_cast<std::uint32_t>(columns[0].number()));
         if (!table.halted) take(table, columns[1].bytes.empty() ? '?' : columns[1].bytes[0], columns[2].number(), columns[3], columns[4]);
         return true;
@@ -291,18 +215,14 @@ private:
     void take(Followed& table, char operation, std::int64_t shape, const Column& old_text, const Column& new_text) {
         if (!in_shape(table, shape)) return;
         if (operation == 'T') {
-            SegmentPart part;
-            part.kind = SegmentPart::Kind::truncate;
-            part.table = table.table;
-            part.version = next_version(table);
-            return add_part(table, std::move(part));
+            return builder_.truncate(table.open, table.table, next_version(table));
         }
         if (!old_text.null) {
             if (!split(table, old_text.bytes)) return;
             old_ = Batch(table.table.get());
             read_row(table, old_);
             if (!new_text.null && !split(table, new_text.bytes)) return;
-            if (new_text.null || moved(table)) remove_old(table);
+            if (new_text.null || moved(table)) builder_.remove(table.open, table.table, old_, next_version(table));
         } else if (!new_text.null && !split(table, new_text.bytes)) {
             return;
         }
@@ -347,46 +267,8 @@ private:
 
     Version next_version(Followed& table) { return {options_.epoch, tick_, ++table.ordinal}; }
 
-    ChangeBatch& open_part(Followed& table) {
-        if (table.part_of != segment_number_) {
-            table.part = segment_->parts.size();
-            table.part_of = segment_number_;
-            SegmentPart part;
-            part.table = table.table;
-            part.changes.rows = Batch(table.table.get());
-            part.changes.ops.clear();
-            part.changes.versions.clear();
-            segment_->parts.push_back(std::move(part));
-        }
-        return segment_->parts[table.part].changes;
-    }
-
-    void add_part(Followed& table, SegmentPart part) {
-        segment_->parts.push_back(std::move(part));
-        segment_->bytes += 200;
-        table.part_of = 0;
-    }
-
-    void count(const Followed& table, std::size_t bytes) {
-        ++segment_->rows;
-        segment_->bytes += bytes + sizeof(Cell) * table.table->columns.size() + sizeof(Version);
-    }
-
-    void remove_old(Followed& table) {
-        ChangeBatch& changes = open_part(table);
-        const std::size_t before = changes.rows.byte_size();
-        for (std::uint32_t c = 0; c < table.table->columns.size(); ++c) {
-            const bool in_key = std::find(table.table->key.begin(), table.table->key.end(), c) != table.table->key.end();
-            if (in_key) changes.rows.append_cell(old_, old_.cell(0, c));
-            else changes.rows.add_null();
-        }
-        changes.ops.push_back(Op::remove);
-        changes.versions.push_back(next_version(table));
-        count(table, changes.rows.byte_size() - before);
-    }
-
     void upsert(Followed& table) {
-        ChangeBatch& changes = open_part(table);
+        ChangeBatch& changes = builder_.rows(table.open, table.table);
         Batch& rows = changes.rows;
         const std::size_t row = rows.rows(), before = rows.byte_size();
         const Version version = next_version(table);
@@ -396,13 +278,9 @@ private:
             const ColumnInfo& column = table.table->columns[*table.columns[place]];
             Batch known(table.table.get());
             read_row(table, known);
-            segment_->rejected.push_back({table.ref, show_key(known, 0), column.name, why_not_text(column.type, std::string_view(bytes_).substr(fields_[place].from, fields_[place].size)), version});
-            segment_->bytes += 200;
-            return;
+            return builder_.reject({table.ref, show_key(known, 0), column.name, why_not_text(column.type, std::string_view(bytes_).substr(fields_[place].from, fields_[place].size)), version});
         }
-        changes.ops.push_back(Op::upsert);
-        changes.versions.push_back(version);
-        count(table, rows.byte_size() - before);
+        builder_.added(changes, before, Op::upsert, version);
     }
 
     // --- shapes ---
@@ -431,47 +309,24 @@ private:
     bool begin_shape(Followed& table, std::int64_t shape, const SqlRow& told, bool guessed, Deadline deadline) {
         const Layout layout = parse_layout(told.text(0));
         const TableFacts facts = parse_facts(told.text(1)).second;
-        std::vector<DeclaredType> declared;
-        for (const Place& place : layout.places) declared.push_back(place.type);
-        std::vector<Type> types = types_of(*session_, declared, deadline);
-        auto info = std::make_shared<TableInfo>();
-        info->ref = table.ref;
+        std::vector<ToldColumn> columns;
         table.columns.clear();
         table.fields.clear();
-        for (std::size_t i = 0; i < layout.places.size(); ++i) {
-            const Place& place = layout.places[i];
-            table.columns.push_back(place.generated ? std::nullopt : std::optional(static_cast<std::uint32_t>(info->columns.size())));
+        for (const Place& place : layout.places) {
+            table.columns.push_back(place.generated ? std::nullopt : std::optional(static_cast<std::uint32_t>(columns.size())));
             if (place.generated) continue;
-            ColumnInfo column;
-            column.name = place.name;
-            column.type = std::move(types[i]);
-            column.type.nullable = place.nullable;
-            column.number = place.number;
-            if (const auto fact = facts.columns.find(place.name); fact != facts.columns.end()) column.comment = fact->second.comment;
-            table.fields.push_back(text_field(column.type));
-            info->columns.push_back(std::move(column));
+            const auto fact = facts.columns.find(place.name);
+            columns.push_back({place.name, place.type, place.number, place.nullable, fact == facts.columns.end() ? "" : fact->second.comment});
         }
-        for (const int number : layout.key) {
-            const auto at = std::find_if(info->columns.begin(), info->columns.end(), [&](const ColumnInfo& c) { return c.number == number; });
-            if (at == info->columns.end()) continue;
-            at->type.nullable = false;
-            info->key.push_back(static_cast<std::uint32_t>(at - info->columns.begin()));
-        }
+        const auto info = std::make_shared<TableInfo>(told_table(*session_, table.ref, columns, layout.key, deadline));
+        for (const ColumnInfo& column : info->columns) table.fields.push_back(text_field(column.type));
         table.table = info;
         if (info->key.empty()) return halt(table, "it has no primary key any more");
-        SegmentPart part;
-        part.kind = SegmentPart::Kind::shape;
-        part.table = info;
-        part.version = {options_.epoch, tick_, table.ordinal};   // of the change before
-        if (const auto known = options_.known.find(table.ref); known != options_.known.end()) {
-            ShapeVerdict verdict = compare_shapes(known->second, info->columns, facts.added);
-            if (!verdict.halt.empty()) return halt(table, verdict.halt);
-            if (guessed && !verdict.changes.empty()) return halt(table, "its columns changed around a transaction of isolation repeatable read or serializable: in which it wrote is not known");
-            part.columns = std::move(verdict.changes);
-        }
-        options_.known[table.ref] = info->columns;
+        SegmentPart part = shapes_.tell(info, facts.added, {options_.epoch, tick_, table.ordinal});   // of the change before
+        if (part.kind == SegmentPart::Kind::halt) return halt(table, part.reason);
+        if (guessed && !part.columns.empty()) return halt(table, "its columns changed around a transaction of isolation repeatable read or serializable: in which it wrote is not known");
         table.shape = shape;
-        add_part(table, std::move(part));
+        builder_.add(table.open, std::move(part));
         return true;
     }
 
@@ -498,12 +353,7 @@ private:
             info->ref = table.ref;
             table.table = std::move(info);
         }
-        SegmentPart part;
-        part.kind = SegmentPart::Kind::halt;
-        part.table = table.table;
-        part.version = {options_.epoch, tick_ == 0 ? told_ : tick_, table.ordinal};
-        part.reason = why;
-        add_part(table, std::move(part));
+        builder_.halt(table.open, table.table, {options_.epoch, tick_ == 0 ? told_ : tick_, table.ordinal}, why);
         return false;
     }
 
@@ -513,8 +363,8 @@ private:
     std::map<std::uint32_t, Followed> tables_;   // by oid
     std::string relations_;                   // their oids
     std::vector<std::uint32_t> lost_;
-    Segment* segment_ = nullptr;
-    std::uint64_t segment_number_ = 0;
+    SegmentBuilder builder_;
+    ToldShapes shapes_;
 
     std::uint64_t told_ = 0;                  // ticks up to here were told
     std::uint64_t tick_ = 0;                  // the one being told; 0: none
@@ -532,58 +382,10 @@ private:
     SteadyClock::time_point acknowledged_at_{}, tended_{};
 };
 
-void try_in_transaction(SqlSession& session, const std::string& sql, Deadline deadline) {
-    try {
-        session.query("BEGIN; SET LOCAL lock_timeout = '200ms'; SET LOCAL client_min_messages = 'warning'", deadline);
-        session.query(sql, deadline);
-        session.query("COMMIT", deadline);
-    } catch (const Error&) {
-        session.query("ROLLBACK", deadline);  // somebody is at work there: next time; a lost connection throws again
-    }
-}
-
 }  // namespace
 
 std::unique_ptr<ChangeSource> open_trigger_source(const Target& target, const CaptureOptions& options, Deadline deadline) {
     return std::make_unique<TriggerSource>(target, options, deadline);
-}
-
-void tend_log(SqlSession& session, Deadline deadline) {
-    const SqlResult done = session.query("SELECT t.snapshot, t.id FROM cdc.ticks t WHERE t.id = (SELECT min(position) FROM cdc.sets)", deadline);
-    if (done.rows() == 1) {
-        const SqlResult old = session.query(
-            "SELECT c.oid::regclass::text, c.relname = 'change_log_default' FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = 'cdc.change_log'::regclass"
-            " AND CASE WHEN c.relname ~ '^change_log_[0-9]{8}$' THEN to_date(right(c.relname, 8), 'YYYYMMDD') < (now() AT TIME ZONE 'UTC')::date ELSE c.relname = 'change_log_default' END",
-            deadline);
-        for (std::size_t i = 0; i < old.rows(); ++i) {
-            const std::string name = old.row(i).text(0);
-            const bool stays = old.row(i).truth(1);
-            // Nobody writes into it while it is looked through, and whoever had begun to has ended.
-            const std::string check = "LOCK TABLE ONLY " + name + " IN ACCESS EXCLUSIVE MODE; DO $do$ BEGIN IF EXISTS (SELECT FROM " + name + " WHERE xid >= pg_snapshot_xmin(" + literal(done.row(0).text(0)) +
-                                      ") AND NOT pg_visible_in_snapshot(xid, " + literal(done.row(0).text(0)) + ")) THEN RAISE EXCEPTION 'in use'; END IF; END $do$; ";
-            if (stays && session.query("SELECT EXISTS (SELECT FROM " + name + ")", deadline).row(0).truth(0) == false) continue;
-            fault::point("sync.trigger.clean.before");
-            // Emptied first: that does not need the log as a whole, which may never be free.
-            try_in_transaction(session, check + "TRUNCATE " + name, deadline);
-            if (!stays) try_in_transaction(session, check + "DROP TABLE " + name, deadline);
-            fault::point("sync.trigger.clean.after");
-        }
-        session.query("DELETE FROM cdc.ticks WHERE id < $1", Params{done.row(0).text(1)}, deadline);
-    }
-    // A new partition must be shown to take nothing from the default one: while rows are there, they stay its.
-    if (session.query("SELECT EXISTS (SELECT FROM cdc.change_log_default)", deadline).row(0).truth(0)) return;
-    const SqlResult missing = session.query(
-        "SELECT to_char(day, 'YYYYMMDD'), day::date, day::date + 1 FROM generate_series((now() AT TIME ZONE 'UTC')::date, (now() AT TIME ZONE 'UTC')::date + " + std::to_string(days_ahead) +
-            ", interval '1 day') day WHERE to_regclass('cdc.change_log_' || to_char(day, 'YYYYMMDD')) IS NULL",
-        deadline);
-    for (std::size_t i = 0; i < missing.rows(); ++i) {
-        const std::string name = "cdc.change_log_" + missing.row(i).text(0);
-        // Attached rather than made in place: that lets writers go on.
-        try_in_transaction(session,
-                           "CREATE TABLE " + name + " (LIKE cdc.change_log INCLUDING DEFAULTS INCLUDING CONSTRAINTS); ALTER TABLE cdc.change_log ATTACH PARTITION " + name + " FOR VALUES FROM ('" +
-                               missing.row(i).text(1) + " 00:00:00+00') TO ('" + missing.row(i).text(2) + " 00:00:00+00')",
-                           deadline);
-    }
 }
 
 }  // namespace ysdb::postgres

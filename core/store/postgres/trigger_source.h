@@ -13,8 +13,4 @@ namespace ysdb::postgres {
 
 std::unique_ptr<ChangeSource> open_trigger_source(const Target& target, const CaptureOptions& options, Deadline deadline);
 
-// Takes back the room of what every set has: partitions of past days are dropped, the default one is emptied; makes those of the days to come.
-// What is in use is left for the next time.
-void tend_log(SqlSession& session, Deadline deadline);
-
 }  // namespace ysdb::postgres

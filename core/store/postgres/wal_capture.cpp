@@ -9,6 +9,7 @@
 #include "core/base/text.h"
 #include "core/store/postgres/catalog.h"
 #include "core/store/postgres/connection.h"
+#include "core/store/postgres/followed_table.h"
 #include "core/store/postgres/snapshot.h"
 #include "core/store/postgres/sql_build.h"
 #include "core/store/postgres/table_facts.h"
@@ -162,9 +163,8 @@ private:
     }
 
     void check_table(Connection& session, const TableRef& table, Deadline deadline) const {
-        const TableInfo info = postgres::describe(session, store_, table, deadline);
+        const TableInfo info = followable(session, store_, table, deadline);
         const std::string name = store_ + "." + info.ref.text();
-        if (info.key.empty()) throw Error(Code::refused, name + " has no primary key: nothing tells two of its rows apart", "add one, or leave the table out of the set");
         // A partitioned table's leaves carry the identity; the root's is what new leaves get.
         const SqlResult bad = session.query(
             "SELECT c.oid::regclass::text, c.relreplident FROM pg_class c WHERE c.oid IN (SELECT $1::regclass UNION SELECT relid FROM pg_partition_tree($1::regclass) WHERE isleaf)"

@@ -9,12 +9,13 @@
 
 #include "core/store/postgres/catalog.h"
 #include "core/store/postgres/fields.h"
+#include "core/store/postgres/followed_table.h"
 #include "core/store/postgres/pgoutput.h"
 #include "core/store/postgres/row_lookup.h"
 #include "core/store/postgres/spool.h"
 #include "core/store/postgres/sql_build.h"
 #include "core/store/postgres/table_facts.h"
-#include "core/value/shape.h"
+#include "core/store/segment_builder.h"
 #include "core/value/show.h"
 
 namespace ysdb::postgres {
@@ -30,15 +31,14 @@ struct Relation {
     std::shared_ptr<const TableInfo> table;   // null: not followed
     std::vector<Field> binary, text;
     bool halted = false;
-    std::size_t part = 0;                     // open part of the segment being read
-    std::uint64_t part_of = 0;                // which segment that was
+    SegmentBuilder::Open open;
 };
 
 class WalSource final : public ChangeSource {
 public:
     WalSource(const Target& target, CaptureOptions options, Deadline deadline)
         : options_(std::move(options)), catalog_(Connection::open(target, "ysdb sync " + options_.set + " catalog", deadline)),
-          stream_(Connection::open(replication_target(target), "ysdb sync " + options_.set, deadline)), lookup_(*catalog_), spool_(options_.spool_directory) {
+          stream_(Connection::open(replication_target(target), "ysdb sync " + options_.set, deadline)), lookup_(*catalog_), spool_(options_.spool_directory), shapes_(std::move(options_.known)) {
         use_text_settings(*catalog_, deadline);
         use_text_settings(*stream_, deadline);
         for (const TableRef& table : options_.tables) followed_.insert(table);
@@ -49,8 +49,7 @@ public:
 
     Segment read(Millis wait, std::stop_token stop) override {
         Segment segment;
-        segment_ = &segment;
-        ++segment_number_;
+        builder_.begin(segment);
         const Deadline deadline = Deadline::after(wait);
         while (segment.bytes < options_.segment_bytes) {
             if (replay_) {
@@ -74,7 +73,7 @@ public:
         resolve_unsent(stop);
         if (segment.complete <= told_) segment.complete = 0;
         else told_ = segment.complete;
-        segment_ = nullptr;
+        builder_.end();
         return segment;
     }
 
@@ -142,7 +141,7 @@ private:
             message.integer<std::int64_t>();
             const bool answer = message.byte() != 0;
             received_ = std::max(received_, end);
-            if (!in_transaction_) segment_->complete = std::max(segment_->complete, end);
+            if (!in_transaction_) builder_.segment().complete = std::max(builder_.segment().complete, end);
             if (answer) send_feedback(false);
         } else if (kind == 'w') {
             received_ = std::max(received_, message.integer<std::uint64_t>());
@@ -212,9 +211,9 @@ private:
 
     void commit() {
         in_transaction_ = false;
-        segment_->complete = end_position_;
-        segment_->commit_micros = commit_micros_;
-        if (segment_->first_commit_micros == 0) segment_->first_commit_micros = commit_micros_;
+        builder_.segment().complete = end_position_;
+        builder_.segment().commit_micros = commit_micros_;
+        if (builder_.segment().first_commit_micros == 0) builder_.segment().first_commit_micros = commit_micros_;
     }
 
     void apply(char kind, MessageReader& message) {
@@ -266,19 +265,7 @@ private:
     Version version_going() const { return {options_.epoch, position_, 2 * message_ - 1}; }
     Version version_coming() const { return {options_.epoch, position_, 2 * message_}; }
 
-    ChangeBatch& open_part(Relation& relation) {
-        if (relation.part_of != segment_number_) {
-            relation.part = segment_->parts.size();
-            relation.part_of = segment_number_;
-            SegmentPart part;
-            part.table = relation.table;
-            part.changes.rows = Batch(relation.table.get());
-            part.changes.ops.clear();
-            part.changes.versions.clear();
-            segment_->parts.push_back(std::move(part));
-        }
-        return segment_->parts[relation.part].changes;
-    }
+    ChangeBatch& open_part(Relation& relation) { return builder_.rows(relation.open, relation.table); }
 
     // Adds the row in fields_, with NULL for what is not there. `old`: the row before, where unsent values come from. False when it has no
     // canonical form: it was noted.
@@ -309,11 +296,8 @@ private:
             reject(relation, c, field.kind == 'b' ? why_not_binary(type, data, size) : why_not_text(type, field.bytes), version);
             return false;
         }
-        changes.ops.push_back(op);
-        changes.versions.push_back(version);
+        builder_.added(changes, before, op, version);
         if (unsent) note_unsent(relation, row);
-        ++segment_->rows;
-        segment_->bytes += rows.byte_size() - before + sizeof(Cell) * fields_.size() + sizeof(Version);
         return true;
     }
 
@@ -329,8 +313,7 @@ private:
             row.drop_cells_from(cells);
             row.add_null();
         }
-        segment_->rejected.push_back({relation.table->ref, show_key(row, 0), relation.table->columns[column].name, std::move(reason), version});
-        segment_->bytes += 200;
+        builder_.reject({relation.table->ref, show_key(row, 0), relation.table->columns[column].name, std::move(reason), version});
     }
 
     void insert(Relation& relation, MessageReader& message) {
@@ -356,19 +339,7 @@ private:
         return std::none_of(relation.table->key.begin(), relation.table->key.end(), [&](std::uint32_t k) { return old_.cell(0, k).is_null(); });
     }
 
-    void remove_old(Relation& relation) {
-        ChangeBatch& changes = open_part(relation);
-        const std::size_t before = changes.rows.byte_size();
-        for (std::uint32_t c = 0; c < relation.table->columns.size(); ++c) {
-            const bool in_key = std::find(relation.table->key.begin(), relation.table->key.end(), c) != relation.table->key.end();
-            if (in_key) changes.rows.append_cell(old_, old_.cell(0, c));
-            else changes.rows.add_null();
-        }
-        changes.ops.push_back(Op::remove);
-        changes.versions.push_back(version_going());
-        ++segment_->rows;
-        segment_->bytes += changes.rows.byte_size() - before + sizeof(Cell) * relation.table->columns.size() + sizeof(Version);
-    }
+    void remove_old(Relation& relation) { builder_.remove(relation.open, relation.table, old_, version_going()); }
 
     void update(Relation& relation, MessageReader& message) {
         char kind = message.byte();
@@ -413,20 +384,8 @@ private:
         for (std::uint32_t i = 0; i < count; ++i) {
             ++message_;
             Relation* relation = changed(message);
-            if (relation == nullptr) continue;
-            SegmentPart part;
-            part.kind = SegmentPart::Kind::truncate;
-            part.table = relation->table;
-            part.version = version_coming();
-            add_part(*relation, std::move(part));
+            if (relation != nullptr) builder_.truncate(relation->open, relation->table, version_coming());
         }
-    }
-
-    // A part that is no rows: rows behind it go into another.
-    void add_part(Relation& relation, SegmentPart part) {
-        segment_->parts.push_back(std::move(part));
-        segment_->bytes += 200;
-        relation.part_of = 0;
     }
 
     // --- shapes ---
@@ -454,55 +413,30 @@ private:
             relation.text.push_back(text_field(column.type));
         }
         if (const std::string why = cannot_follow(told, *table); !why.empty()) return halt(relation, table, why);
-        SegmentPart part;
-        part.kind = SegmentPart::Kind::shape;
-        part.table = table;
-        part.version = version_coming();  // of the change before: a description is none, and comes as the connection pleases
-        if (const auto known = options_.known.find(ref); known != options_.known.end()) {
-            ShapeVerdict verdict = compare_shapes(known->second, table->columns, facts.added);
-            if (!verdict.halt.empty()) return halt(relation, table, verdict.halt);
-            part.columns = std::move(verdict.changes);
-        }
-        options_.known[ref] = table->columns;
-        add_part(relation, std::move(part));
+        // Of the change before: a description is none, and comes as the connection pleases.
+        SegmentPart part = shapes_.tell(table, facts.added, version_coming());
+        relation.halted = part.kind == SegmentPart::Kind::halt;
+        builder_.add(relation.open, std::move(part));
     }
 
     // The catalog may be ahead of the stream: where definitions are told in the stream, a known name is the column it was, as long as nothing
     // else was told; elsewhere the catalog is all there is, and only a name it does not have any more is taken for what it was.
     TableInfo shape_of(const RelationMessage& told, const TableFacts& facts, bool in_place, Deadline deadline) {
-        std::vector<DeclaredType> declared;
-        for (const RelationColumn& column : told.columns) declared.push_back({column.type, column.modifier});
-        std::vector<Type> types = types_of(*catalog_, declared, deadline);
-        TableInfo table;
-        table.ref = {told.schema, told.name};
-        for (std::size_t i = 0; i < told.columns.size(); ++i) {
-            ColumnInfo column;
-            column.name = told.columns[i].name;
-            column.type = std::move(types[i]);
-            const int known = in_place ? 0 : known_number(table.ref, column.name);
+        const TableRef ref{told.schema, told.name};
+        std::vector<ToldColumn> columns;
+        for (const RelationColumn& each : told.columns) {
+            ToldColumn column{each.name, {each.type, each.modifier}};
+            const int known = in_place ? 0 : shapes_.number(ref, column.name);
             const auto fact = facts.columns.find(column.name);
             if (fact != facts.columns.end()) {
                 column.number = fact->second.number;
-                column.type.nullable = fact->second.nullable;
+                column.nullable = fact->second.nullable;
                 column.comment = fact->second.comment;
             }
             if (known != 0 && (told_in_place_ || fact == facts.columns.end())) column.number = known;
-            table.columns.push_back(std::move(column));
+            columns.push_back(std::move(column));
         }
-        for (const std::string& name : facts.key) {
-            const auto at = std::find_if(table.columns.begin(), table.columns.end(), [&](const ColumnInfo& c) { return c.name == name; });
-            if (at == table.columns.end()) continue;
-            at->type.nullable = false;
-            table.key.push_back(static_cast<std::uint32_t>(at - table.columns.begin()));
-        }
-        return table;
-    }
-
-    int known_number(const TableRef& table, const std::string& column) const {
-        const auto known = options_.known.find(table);
-        if (known == options_.known.end()) return 0;
-        const auto found = std::find_if(known->second.begin(), known->second.end(), [&](const ColumnInfo& c) { return c.name == column; });
-        return found == known->second.end() ? 0 : found->number;
+        return told_table(*catalog_, ref, columns, facts.key, deadline);
     }
 
     static std::string cannot_follow(const RelationMessage& told, const TableInfo& table) {
@@ -517,12 +451,7 @@ private:
 
     void halt(Relation& relation, const std::shared_ptr<const TableInfo>& table, const std::string& why) {
         relation.halted = true;
-        SegmentPart part;
-        part.kind = SegmentPart::Kind::halt;
-        part.table = table;
-        part.version = version_coming();
-        part.reason = why;
-        add_part(relation, std::move(part));
+        builder_.halt(relation.open, table, version_coming(), why);
     }
 
     // What the event trigger of `sync install` says of a table's new definition, in its place in the stream.
@@ -543,7 +472,7 @@ private:
         for (std::uint32_t c = 0; c < fields_.size(); ++c) {
             if (fields_[c].kind == 'u') columns.push_back(c);
         }
-        unsent_.push_back({relation.part, row, std::move(columns)});
+        unsent_.push_back({relation.open.part, row, std::move(columns)});
         unsent_by_.insert(xid_);
     }
 
@@ -555,7 +484,7 @@ private:
         });
         std::map<std::size_t, std::vector<UnsentCells>> by_part;
         for (UnsentCells& cells : unsent_) by_part[cells.part].push_back(std::move(cells));
-        for (auto& [part, cells] : by_part) lookup_.fill(segment_->parts[part].changes, cells, Deadline::after(Millis(60'000)));
+        for (auto& [part, cells] : by_part) lookup_.fill(builder_.segment().parts[part].changes, cells, Deadline::after(Millis(60'000)));
         unsent_.clear();
         unsent_by_.clear();
     }
@@ -565,12 +494,12 @@ private:
     std::unique_ptr<Connection> stream_;
     RowLookup lookup_;
     Spool spool_;
+    ToldShapes shapes_;
     std::unique_ptr<Spool::Reader> replay_;
     std::set<TableRef> followed_;
     std::unordered_map<std::uint32_t, Relation> relations_;
     std::map<std::uint32_t, TableFacts> facts_told_;
-    Segment* segment_ = nullptr;
-    std::uint64_t segment_number_ = 0;
+    SegmentBuilder builder_;
     std::vector<TupleField> fields_;
     Batch old_;
     std::vector<UnsentCells> unsent_;

@@ -1,0 +1,64 @@
+#include "core/store/postgres/followed_table.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/value/shape.h"
+
+namespace ysdb::postgres {
+
+TableInfo followable(SqlSession& session, const std::string& store, const TableRef& table, Deadline deadline) {
+    TableInfo info = describe(session, store, table, deadline);
+    if (info.key.empty()) {
+        throw Error(Code::refused, store + "." + info.ref.text() + " has no primary key: nothing tells two of its rows apart", "add one, or leave the table out of the set");
+    }
+    return info;
+}
+
+TableInfo told_table(SqlSession& session, const TableRef& ref, const std::vector<ToldColumn>& columns, const std::vector<std::string>& key, Deadline deadline) {
+    std::vector<DeclaredType> declared;
+    for (const ToldColumn& column : columns) declared.push_back(column.type);
+    std::vector<Type> types = types_of(session, declared, deadline);
+    TableInfo table;
+    table.ref = ref;
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+        ColumnInfo column;
+        column.name = columns[i].name;
+        column.type = std::move(types[i]);
+        column.type.nullable = columns[i].nullable;
+        column.number = columns[i].number;
+        column.comment = columns[i].comment;
+        table.columns.push_back(std::move(column));
+    }
+    for (const std::string& name : key) {
+        const auto at = std::find_if(table.columns.begin(), table.columns.end(), [&](const ColumnInfo& c) { return c.name == name; });
+        if (at == table.columns.end()) continue;
+        at->type.nullable = false;
+        table.key.push_back(static_cast<std::uint32_t>(at - table.columns.begin()));
+    }
+    return table;
+}
+
+int ToldShapes::number(const TableRef& table, const std::string& column) const {
+    const auto known = known_.find(table);
+    if (known == known_.end()) return 0;
+    const auto found = std::find_if(known->second.begin(), known->second.end(), [&](const ColumnInfo& c) { return c.name == column; });
+    return found == known->second.end() ? 0 : found->number;
+}
+
+SegmentPart ToldShapes::tell(std::shared_ptr<const TableInfo> table, const std::map<std::string, AddedColumn>& added, const Version& version) {
+    SegmentPart part;
+    part.kind = SegmentPart::Kind::shape;
+    part.table = std::move(table);
+    part.version = version;
+    if (const auto known = known_.find(part.table->ref); known != known_.end()) {
+        ShapeVerdict verdict = compare_shapes(known->second, part.table->columns, added);
+        part.columns = std::move(verdict.changes);
+        part.reason = std::move(verdict.halt);
+    }
+    if (part.reason.empty()) known_[part.table->ref] = part.table->columns;
+    else part.kind = SegmentPart::Kind::halt;
+    return part;
+}
+
+}  // namespace ysdb::postgres

@@ -1,0 +1,42 @@
+// What a followed table looks like, as a source tells it, beside what was told before. Shared by both ways to capture changes.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/store/changes.h"
+#include "core/store/postgres/catalog.h"
+
+namespace ysdb::postgres {
+
+// The table as the catalog has it; a table without a primary key cannot be followed: Error(refused).
+TableInfo followable(SqlSession& session, const std::string& store, const TableRef& table, Deadline deadline);
+
+struct ToldColumn {
+    std::string name;
+    DeclaredType type;
+    int number = 0;
+    bool nullable = true;
+    std::string comment = {};
+};
+
+// A table of these columns; those that `key` names are its primary key, as far as they are there.
+TableInfo told_table(SqlSession& session, const TableRef& ref, const std::vector<ToldColumn>& columns, const std::vector<std::string>& key, Deadline deadline);
+
+// The shapes of tables as they were told last. Not thread-safe.
+class ToldShapes {
+public:
+    // `known`: as CaptureOptions has it.
+    explicit ToldShapes(std::map<TableRef, std::vector<ColumnInfo>> known) : known_(std::move(known)) {}
+    // Number of a column of that name as known now; 0: there is none.
+    int number(const TableRef& table, const std::string& column) const;
+    // The part that tells the new shape: what changed, or, as a halt, why the table cannot be followed into it.
+    SegmentPart tell(std::shared_ptr<const TableInfo> table, const std::map<std::string, AddedColumn>& added, const Version& version);
+
+private:
+    std::map<TableRef, std::vector<ColumnInfo>> known_;
+};
+
+}  // namespace ysdb::postgres
