@@ -55,7 +55,9 @@ std::string unique_name() {
     return "t_" + std::to_string(getpid()) + "_" + std::to_string(next++);
 }
 
-TestDatabase::TestDatabase(const std::string& store) : server_(store_config(store)), config_(server_), name_(unique_name()) {
+TestDatabase::TestDatabase(const std::string& store) : TestDatabase(store_config(store)) {}
+
+TestDatabase::TestDatabase(StoreConfig server) : server_(std::move(server)), config_(server_), name_(unique_name()) {
     run_sql(server_, "CREATE DATABASE " + name_);
     config_.url = with_database(server_.url, name_);
 }

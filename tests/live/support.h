@@ -24,6 +24,7 @@ std::string unique_name();
 class TestDatabase {
 public:
     explicit TestDatabase(const std::string& store = "main");
+    explicit TestDatabase(StoreConfig server);   // of another server
     ~TestDatabase();
     TestDatabase(const TestDatabase&) = delete;
     TestDatabase& operator=(const TestDatabase&) = delete;

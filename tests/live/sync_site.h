@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <optional>
 #include <nlohmann/json.hpp>
 #include <thread>
 
@@ -17,8 +18,10 @@ namespace ysdb::test {
 class SyncSite {
 public:
     // `tables`: as in the configuration; `more`: further lines of it.
-    explicit SyncSite(std::string tables = "\"public.t\"", std::string more = {}, std::string capture = "wal")
-        : directory_("/tmp/ysdb_" + unique_name()), tables_(std::move(tables)), more_(std::move(more)), capture_(std::move(capture)), source_url_(source_.config().url) {
+    // `server`: the source's, when it is not the fixture lab's.
+    explicit SyncSite(std::string tables = "\"public.t\"", std::string more = {}, std::string capture = "wal", std::optional<StoreConfig> server = {})
+        : source_(server ? *server : store_config("main")), directory_("/tmp/ysdb_" + unique_name()), tables_(std::move(tables)), more_(std::move(more)), capture_(std::move(capture)),
+          source_url_(source_.config().url) {
         std::filesystem::create_directories(directory_);
         write_config();
     }

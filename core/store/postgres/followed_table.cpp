@@ -12,6 +12,11 @@ TableInfo followable(SqlSession& session, const std::string& store, const TableR
     if (info.key.empty()) {
         throw Error(Code::refused, store + "." + info.ref.text() + " has no primary key: nothing tells two of its rows apart", "add one, or leave the table out of the set");
     }
+    for (const std::uint32_t k : info.key) {
+        if (!info.columns[k].generated) continue;
+        throw Error(Code::refused, store + "." + info.ref.text() + ": its primary key has the generated column " + info.columns[k].name + ", which changes are told without",
+                    "make it a plain column that a trigger fills, or leave the table out of the set");
+    }
     return info;
 }
 
@@ -32,10 +37,13 @@ TableInfo told_table(SqlSession& session, const TableRef& ref, const std::vector
     }
     for (const std::string& name : key) {
         const auto at = std::find_if(table.columns.begin(), table.columns.end(), [&](const ColumnInfo& c) { return c.name == name; });
-        if (at == table.columns.end()) continue;
-        at->type.nullable = false;
+        if (at == table.columns.end()) {
+            table.key.clear();   // a part of a key tells no row from another
+            break;
+        }
         table.key.push_back(static_cast<std::uint32_t>(at - table.columns.begin()));
     }
+    for (const std::uint32_t k : table.key) table.columns[k].type.nullable = false;
     return table;
 }
 

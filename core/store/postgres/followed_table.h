@@ -11,7 +11,7 @@
 
 namespace ysdb::postgres {
 
-// The table as the catalog has it; a table without a primary key cannot be followed: Error(refused).
+// The table as the catalog has it. Without a primary key, or with one that changes do not tell, it cannot be followed: Error(refused).
 TableInfo followable(SqlSession& session, const std::string& store, const TableRef& table, Deadline deadline);
 
 struct ToldColumn {
@@ -22,7 +22,7 @@ struct ToldColumn {
     std::string comment = {};
 };
 
-// A table of these columns; those that `key` names are its primary key, as far as they are there.
+// A table of these columns. It has no key when `key` names one that is not among them.
 TableInfo told_table(SqlSession& session, const TableRef& ref, const std::vector<ToldColumn>& columns, const std::vector<std::string>& key, Deadline deadline);
 
 // The shapes of tables as they were told last. Not thread-safe.

@@ -41,6 +41,16 @@ std::pair<std::uint32_t, TableFacts> parse_facts(std::string_view message) {
     }
 }
 
+void keep_fills(const TableFacts& before, TableFacts& now) {
+    for (const auto& [old_name, added] : before.added) {
+        const auto old = before.columns.find(old_name);
+        if (!added.fill || old == before.columns.end()) continue;
+        for (const auto& [name, column] : now.columns) {
+            if (column.number == old->second.number && !now.added.contains(name)) now.added[name] = added;
+        }
+    }
+}
+
 std::string facts_query() {
     constexpr std::string_view from = "-- facts of c\n", to = "-- end of facts";
     const std::string query(embedded_file("sql/ysdb/postgres/table_facts.sql"));

@@ -32,6 +32,8 @@ TableFacts table_facts(SqlSession& session, const TableRef& table, Deadline dead
 inline constexpr std::string_view facts_prefix = "ysdb.table";
 // A message of the event trigger: the relation's oid and its facts. Throws Error(internal) on anything else.
 std::pair<std::uint32_t, TableFacts> parse_facts(std::string_view message);
+// What older rows hold in a new column is forgotten by the catalog when the table is rewritten: what was told of it before stays true.
+void keep_fills(const TableFacts& before, TableFacts& now);
 // The query of them, of a row c of pg_class; its column is `json`.
 std::string facts_query();
 // The statements, in one, that make the event trigger. Needs a superuser.

@@ -321,7 +321,7 @@ private:
         const auto info = std::make_shared<TableInfo>(told_table(*session_, table.ref, columns, layout.key, deadline));
         for (const ColumnInfo& column : info->columns) table.fields.push_back(text_field(column.type));
         table.table = info;
-        if (info->key.empty()) return halt(table, "it has no primary key any more");
+        if (info->key.empty()) return halt(table, "it has no primary key any more, or changes are told without a column of it");
         SegmentPart part = shapes_.tell(info, facts.added, {options_.epoch, tick_, table.ordinal});   // of the change before
         if (part.kind == SegmentPart::Kind::halt) return halt(table, part.reason);
         if (guessed && !part.columns.empty()) return halt(table, "its columns changed around a transaction of isolation repeatable read or serializable: in which it wrote is not known");

@@ -134,6 +134,11 @@ private:
             for (const TableRef& table : tables) {
                 if (!there.contains(table)) needed.push_back("ALTER PUBLICATION " + publication + " ADD TABLE " + quote(table));
             }
+            // Copies hold no generated columns, so the stream must not tell any.
+            const bool can_tell_generated = session.query("SELECT current_setting('server_version_num')::int >= 180000", deadline).row(0).truth(0);
+            if (can_tell_generated && session.query("SELECT pubgencols <> 'n' FROM pg_publication WHERE pubname = $1", Params{publication_name(set)}, deadline).row(0).truth(0)) {
+                needed.push_back("ALTER PUBLICATION " + publication + " SET (publish_generated_columns = none)");
+            }
         }
         // Where it may not be made, definitions are guessed from the catalog, and what cannot be told halts the table.
         if (session.query("SELECT rolsuper AND NOT EXISTS (SELECT 1 FROM pg_event_trigger WHERE evtname = $1) FROM pg_roles WHERE rolname = current_user", Params{std::string(event_trigger)}, deadline)

@@ -440,7 +440,7 @@ private:
     }
 
     static std::string cannot_follow(const RelationMessage& told, const TableInfo& table) {
-        if (table.key.empty()) return "it has no primary key any more";
+        if (table.key.empty()) return "it has no primary key any more, or changes are told without a column of it";
         if (told.identity == 'n') return "its REPLICA IDENTITY is NOTHING: updates and removals do not say which row they are of";
         for (const std::uint32_t k : table.key) {
             const auto column = std::find_if(told.columns.begin(), told.columns.end(), [&](const RelationColumn& c) { return c.name == table.columns[k].name; });
@@ -462,6 +462,7 @@ private:
         if (prefix != facts_prefix) return;
         const auto size = message.integer<std::uint32_t>();
         auto [relation, facts] = parse_facts(message.bytes(size));
+        if (const auto before = facts_told_.find(relation); before != facts_told_.end()) keep_fills(before->second, facts);
         facts_told_[relation] = std::move(facts);
     }
 
