@@ -46,6 +46,8 @@ public:
 
     Error& with_server_code(std::string code) & { server_code_ = std::move(code); return *this; }
     Error&& with_server_code(std::string code) && { server_code_ = std::move(code); return std::move(*this); }
+    // What else to know or to do, behind the hint.
+    Error& with_more_hint(const std::string& more) & { hint_ += (hint_.empty() || more.empty() ? "" : "; ") + more; return *this; }
     Error&& with_excerpt(std::string lines) && { excerpt_ = std::move(lines); return std::move(*this); }
     Error& with_position(std::size_t position) & { position_ = position; return *this; }
     Error&& with_position(std::size_t position) && { position_ = position; return std::move(*this); }

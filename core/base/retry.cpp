@@ -16,9 +16,13 @@ bool pause_for(Millis span, std::stop_token stop) {
     return !changed.wait_for(lock, stop, span, [&] { return stop.stop_requested(); });
 }
 
+Millis jittered(Millis span) {
+    static thread_local std::minstd_rand random{std::random_device{}()};
+    return Millis(std::uniform_int_distribution<Millis::rep>(span.count() / 2, span.count())(random));
+}
+
 void retry(const RetryPolicy& policy, Deadline deadline, std::stop_token stop, const std::function<void()>& work,
            const std::function<void(int, const Error&, Millis)>& on_retry) {
-    static thread_local std::minstd_rand random{std::random_device{}()};
     Millis bound = policy.first;
     for (int attempt = 1;; ++attempt) {
         try {
@@ -26,7 +30,7 @@ void retry(const RetryPolicy& policy, Deadline deadline, std::stop_token stop, c
             return;
         } catch (const Error& error) {
             if (!error.retryable() || attempt >= policy.tries || deadline.passed()) throw;
-            const Millis span = std::min(Millis(std::uniform_int_distribution<Millis::rep>(bound.count() / 2, bound.count())(random)), deadline.left());
+            const Millis span = std::min(jittered(bound), deadline.left());
             if (on_retry) on_retry(attempt, error, span);
             if (!pause_for(span, stop)) throw Error(Code::interrupted, "interrupted while retrying: " + error.message());
         }

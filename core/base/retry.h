@@ -19,6 +19,9 @@ struct RetryPolicy {
 void retry(const RetryPolicy& policy, Deadline deadline, std::stop_token stop, const std::function<void()>& work,
            const std::function<void(int, const class Error&, Millis)>& on_retry = {});
 
+// Between half of the span and all of it, at random: those who got into each other's way do not meet again at once.
+Millis jittered(Millis span);
+
 // Sleeps at most `span`; returns false at once when `stop` is requested.
 bool pause_for(Millis span, std::stop_token stop);
 

@@ -37,6 +37,12 @@ Probe behind(Probe probe, const std::string& mark) {
     return probe;
 }
 
+// Of the last of several tries.
+Error after_tries(Error error, int tries) {
+    if (found_no_lock(error)) error.with_more_hint(fmt::format("something else was in the way at each of {} tries: try again when there is less at work on it", tries));
+    return error;
+}
+
 Failure failure(std::optional<std::size_t> step, Error error, bool unknown = false) { return {0, step, std::move(error), unknown}; }
 
 }  // namespace
@@ -173,9 +179,12 @@ ScriptResult Executor::send(const Unit& unit, Lane& lane, std::span<const SqlTex
         if (lane.pooled && at_home(lane) && result.done > unit.steps.size() && result.error->server_code() == "22012") {  // division_by_zero: still_ours()
             result.error = Error(Code::locked, "the lease of this run was taken over by another run", "was this machine asleep? look at ysdb " + job_ + " status");
         }
-        if (!found_no_lock(*result.error) || tries >= options_.lock_tries) return result;
+        if (!found_no_lock(*result.error) || tries >= options_.lock_tries) {
+            result.error = after_tries(*std::move(result.error), tries);
+            return result;
+        }
         say_no_lock(unit, tries, *result.error);
-        if (!pause_for(pause, context_.stop)) return result;
+        if (!pause_for(jittered(pause), context_.stop)) return result;
     }
 }
 
@@ -256,11 +265,14 @@ std::optional<Failure> Executor::alone(const Unit& unit, Lane& lane) {
         } catch (const Error& caught) {
             if (caught.code() == Code::connect) return failure(0, caught);  // the intent stays open: the next run settles it
             const bool waited = longest_wait && caught.server_code() == "57014" && watch_->gave_up();  // query_canceled, by the watch
-            const Error error = waited ? Error(Code::rejected, "store '" + lane.store->name() + "': no lock within " + human_duration(static_cast<double>(longest_wait->count()) / 1000)).with_server_code("55P03") : caught;
-            if (found_no_lock(error) && tries < options_.lock_tries) {
+            Error error = waited ? Error(Code::rejected, "store '" + lane.store->name() + "': no lock within " + human_duration(static_cast<double>(longest_wait->count()) / 1000)).with_server_code("55P03") : caught;
+            // An ALTER may have begun a mutation before it was refused for what else is in it: that is not begun a second time.
+            const bool begins_mutation = step.probe && step.probe->mark;
+            if (found_no_lock(error) && tries < options_.lock_tries && (!begins_mutation || is_absent(*step.probe, lane, intent.found))) {
                 say_no_lock(unit, tries, error);
-                if (pause_for(pause, context_.stop)) continue;
+                if (pause_for(jittered(pause), context_.stop)) continue;
             }
+            error = after_tries(std::move(error), tries);
             const bool nothing_done = step.repeatable || refused_before_running(error) || (step.probe && is_absent(*step.probe, lane, intent.found));
             if (step.may_leave_part && !nothing_done) return failure(0, error, true);
             JournalEntry outcome = intent;

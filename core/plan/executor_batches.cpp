@@ -23,10 +23,6 @@ constexpr Millis between_words{60'000};      // of a wait for them
 // A later try, or a smaller batch, may get through: serialization_failure, query_canceled (a statement_timeout of the role).
 bool worth_another_try(const Error& error) { return found_no_lock(error) || error.server_code() == "40001" || error.server_code() == "57014"; }
 
-Error with_hint(const Error& error, const std::string& more) {
-    return Error(error.code(), error.message(), error.hint() + (error.hint().empty() || more.empty() ? "" : "; ") + more).with_server_code(error.server_code()).with_position(error.position());
-}
-
 }  // namespace
 
 std::optional<Failure> Executor::batched(const Unit& unit, Lane& lane) {
@@ -104,7 +100,7 @@ std::optional<Failure> Executor::batched(const Unit& unit, Lane& lane) {
                 context_.log.warn("batch not done", {{"step", step.place}, {"try", tries}, {"of", options_.lock_tries}, {"rows", fill.size()}, {"reason", error.message()}});
                 fill.shrink();
                 ++tries;
-                wait(pause);
+                wait(jittered(pause));
                 pause = std::min(pause * 2, longest_pause);
                 continue;
             }
@@ -120,7 +116,9 @@ std::optional<Failure> Executor::batched(const Unit& unit, Lane& lane) {
         outcome.event = JournalEvent::failed;
         journal_.write(outcome, context_.deadline());
         const std::string kept = fill.rows_read() == 0 ? "" : fmt::format("{} rows of the table are done, {} were changed, and stay so", human_count(static_cast<double>(fill.rows_read())), human_count(static_cast<double>(fill.rows_changed())));
-        return Failure{0, 0, with_hint(error, kept)};
+        Failure failed{0, 0, error};
+        failed.error.with_more_hint(kept);
+        return failed;
     }
     if (options_.observer) {
         const double seconds = std::chrono::duration<double>(SteadyClock::now() - begun).count();

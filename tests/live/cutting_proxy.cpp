@@ -70,6 +70,32 @@ void CuttingProxy::cut(int request, When when) {
     was_cut_.clear();
 }
 
+void CuttingProxy::answer(const std::string& part, const std::string& response, int times) {
+    const std::lock_guard lock(mutex_);
+    part_ = part;
+    response_ = response;
+    answers_left_ = times;
+    answered_ = 0;
+}
+
+int CuttingProxy::answered() {
+    const std::lock_guard lock(mutex_);
+    return answered_;
+}
+
+std::string CuttingProxy::refusal(int code, const std::string& message) {
+    const std::string body = "Code: " + std::to_string(code) + ". DB::Exception: " + message + " (version 26.5.3.1)\n";
+    return "HTTP/1.1 500 Internal Server Error\r\nX-ClickHouse-Exception-Code: " + std::to_string(code) + "\r\nContent-Type: text/plain\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+}
+
+std::string CuttingProxy::answer_to(const std::string& request) {
+    const std::lock_guard lock(mutex_);
+    if (answers_left_ == 0 || request.find(part_) == std::string::npos) return {};
+    --answers_left_;
+    ++answered_;
+    return response_;
+}
+
 std::string CuttingProxy::was_cut() {
     const std::lock_guard lock(mutex_);
     return was_cut_;
@@ -116,7 +142,9 @@ void CuttingProxy::serve(int client) {
             }
             open = !here || when_ == When::after;
             cut_answer = here;
-            if (open) send_all(server, pending.substr(0, size));
+            const std::string answer = protocol_ == Protocol::http ? answer_to(pending.substr(0, size)) : std::string();
+            if (open && !answer.empty()) send_all(client, answer);
+            else if (open) send_all(server, pending.substr(0, size));
             pending.erase(0, size);
         }
     }
