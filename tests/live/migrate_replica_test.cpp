@@ -1,10 +1,13 @@
 // needs: main analytics
 // lock: own_lab
-// A store that is a standby: it takes no writes, whatever the role may. A lab of its own.
+// A store that is a standby: it takes no writes, whatever the role may; and one that has a standby, for which a backfill waits. A lab of their own.
 #include <doctest/doctest.h>
 
 #include <filesystem>
+#include <future>
+#include <thread>
 
+#include "core/base/retry.h"
 #include "tests/live/other_postgres.h"
 #include "tests/live/outage_lab.h"
 
@@ -49,4 +52,55 @@ TEST_CASE("on a read-only replica status, plan and verify work, up says what it 
     const CommandResult promoted = lab.ysdb({"migrate", "up"});
     CAPTURE(promoted.err);
     CHECK(promoted.exit_code == 0);
+}
+
+TEST_CASE("a backfill waits while a standby that streams from the server stands still, says so, and goes on once the standby does") {
+    OutageLab lab;
+    lab.up();
+    const auto stores = nlohmann::json::parse(lab.ysdb({"lab", "env", "--dir", "lab", "--output", "json"}).out)["stores"];
+    const std::string url = stores["main"]["url"];
+    const auto ask = [&](const std::string& sql) { return lab.store("main")->sql()->query(sql, OutageLab::soon()).row(0).text(0); };
+    const auto change = [&](const std::string& sql) { lab.store("main")->sql()->query(sql, OutageLab::soon()); };
+    change("ALTER SYSTEM SET wal_receiver_status_interval = 1");  // the copy brings it along: otherwise each word of the standby takes up to 10 s
+    change("CREATE TABLE t (id int PRIMARY KEY, n int NOT NULL DEFAULT 0)");
+    change("INSERT INTO t SELECT generate_series(1, 100)");
+    OtherPostgres standby(lab.directory(), "standby");
+    standby.copy(url, true);
+    standby.start();
+    const auto at = url.rfind(':'), slash = url.rfind('/');
+    StoreConfig copy;
+    copy.name = "standby";
+    copy.url = url.substr(0, at + 1) + std::to_string(standby.port()) + url.substr(slash);
+    const auto there = open_store(copy);
+    REQUIRE(eventually([&] { return ask("SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'") == "1"; }));
+    there->sql()->query("SELECT pg_wal_replay_pause()", OutageLab::soon());
+    REQUIRE(eventually([&] { return there->sql()->query("SELECT pg_get_wal_replay_pause_state()", OutageLab::soon()).row(0).text(0) == "paused"; }));
+
+    write_file_atomically(lab.directory() + "/ysdb.toml", "[stores.main]\nurl = \"" + url + "\"\n[migrate]\nstore = \"main\"\n");
+    std::filesystem::create_directory(lab.directory() + "/migrations");
+    write_file_atomically(lab.directory() + "/migrations/0001_fill.sql", "-- migrate:up transaction:false\n-- migrate:batch size:10 target:0s pause:0% lag:1s\nUPDATE t SET n = n + 1;\n");
+    // What the standby is behind by grows with what is written: something is, all the time.
+    std::jthread writer([&](const std::stop_token& stop) {
+        const auto store = lab.store("main");
+        store->sql()->query("CREATE TABLE noise (n int)", OutageLab::soon());
+        while (!stop.stop_requested()) {
+            store->sql()->query("INSERT INTO noise SELECT generate_series(1, 100)", OutageLab::soon());
+            pause_for(Millis(50), stop);
+        }
+    });
+    REQUIRE(eventually([&] { return ask("SELECT coalesce(max(replay_lag) > interval '2 s', false) FROM pg_stat_replication") == "t"; }));
+    auto up = std::async(std::launch::async, [&] { return lab.ysdb({"migrate", "up", "--log-format", "json"}); });
+    REQUIRE(eventually([&] { return ask("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'ysdb migrate %' AND query LIKE '%pg_stat_replication%'") == "1"; }));
+    CHECK(ask("SELECT count(*) FROM t WHERE n > 0") == "0");
+    CHECK(up.wait_for(std::chrono::milliseconds(1'500)) == std::future_status::timeout);
+    CHECK(ask("SELECT count(*) FROM t WHERE n > 0") == "0");
+    there->sql()->query("SELECT pg_wal_replay_resume()", OutageLab::soon());
+    const CommandResult done = up.get();
+    CAPTURE(done.err);
+    CHECK(done.exit_code == 0);
+    CHECK(has(done.err, "backfill waits"));
+    CHECK(has(done.err, "replica '"));
+    CHECK(has(done.err, " s behind"));
+    CHECK(ask("SELECT min(n) || ' ' || max(n) FROM t") == "1 1");
+    CHECK(eventually([&] { return there->sql()->query("SELECT min(n) || ' ' || max(n) FROM t", OutageLab::soon()).row(0).text(0) == "1 1"; }));
 }
