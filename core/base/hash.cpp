@@ -1,6 +1,8 @@
 #include "core/base/hash.h"
 
+#define OPENSSL_SUPPRESS_DEPRECATED  // SHA256_Init() and its like
 #include <openssl/evp.h>
+#include <openssl/sha.h>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -17,9 +19,7 @@ namespace {
 
 class Digest {
 public:
-    explicit Digest(const EVP_MD* kind) : context_(EVP_MD_CTX_new()) { start(kind); }
-    // Also again: of the same kind at next to no cost.
-    void start(const EVP_MD* kind) {
+    explicit Digest(const EVP_MD* kind) : context_(EVP_MD_CTX_new()) {
         if (!context_ || EVP_DigestInit_ex(context_.get(), kind, nullptr) != 1) throw Error(Code::internal, "cannot start a digest");
     }
     void add(const void* data, std::size_t size) { EVP_DigestUpdate(context_.get(), data, size); }
@@ -40,11 +40,11 @@ private:
 
 std::string hex(std::string_view bytes) {
     static constexpr char digits[] = "0123456789abcdef";
-    std::string text;
-    text.reserve(bytes.size() * 2);
-    for (const unsigned char c : bytes) {
-        text += digits[c >> 4];
-        text += digits[c & 15];
+    std::string text(bytes.size() * 2, '0');
+    for (std::size_t i = 0; i < bytes.size(); ++i) {
+        const auto c = static_cast<unsigned char>(bytes[i]);
+        text[2 * i] = digits[c >> 4];
+        text[2 * i + 1] = digits[c & 15];
     }
     return text;
 }
@@ -60,19 +60,14 @@ std::string digest_file(const std::string& path, const EVP_MD* kind) {
     return digest.finish();
 }
 
-// Looked up once: EVP_sha256() alone is looked up again, under locks, by every digest.
-const EVP_MD* sha256() {
-    static const EVP_MD* const kind = EVP_MD_fetch(nullptr, "SHA256", nullptr);
-    return kind == nullptr ? EVP_sha256() : kind;
-}
-
 }  // namespace
 
+// Without EVP: the first look for a digest there loads configuration and providers, which takes longer than the hashes of a thousand files.
 std::string sha256_hex(std::string_view bytes) {
-    thread_local Digest digest(sha256());
-    digest.start(sha256());
-    digest.add(bytes.data(), bytes.size());
-    return hex(digest.finish());
+    SHA256_CTX state;
+    char sum[SHA256_DIGEST_LENGTH];
+    if (SHA256_Init(&state) != 1 || SHA256_Update(&state, bytes.data(), bytes.size()) != 1 || SHA256_Final(reinterpret_cast<unsigned char*>(sum), &state) != 1) throw Error(Code::internal, "cannot compute a digest");
+    return hex({sum, sizeof sum});
 }
 
 std::string sha256_file_hex(const std::string& path) { return hex(digest_file(path, EVP_sha256())); }

@@ -82,7 +82,7 @@ Report down(Context& context, const DownOptions& options, const Confirm& confirm
     Report report;
     Table& table = add_migration_table(report);
     Runner runner(work, lock, {options.lock_timeout, options.lock_wait, options.observer, "ysdb migrate down"});
-    runner.apply(make_plan(selected, Direction::down, work.home, context.config.migrate.variables, record_of_down(work, false)), selected, Direction::down, table);
+    runner.apply(selected, Direction::down, record_of_down(work, false), survey(work, selected, Direction::down).units, table);
     report.add_figure("taken_back", static_cast<std::int64_t>(table.rows.size()), Unit::count);
     report.add_figure("seconds", std::chrono::duration<double>(SteadyClock::now() - start).count(), Unit::seconds);
     report.next = "ysdb migrate status";
@@ -123,13 +123,13 @@ Report redo(Context& context, const DownOptions& options, const Confirm& confirm
         for (const Standing* standing : selected.again) list.push_back(standing->version());
         return list;
     }();
-    runner.apply(make_plan(selected.back, Direction::down, work.home, context.config.migrate.variables, record_of_down(work, true)), selected.back, Direction::down, gone);
+    runner.apply(selected.back, Direction::down, record_of_down(work, true), survey(work, selected.back, Direction::down).units, gone);
     work.read();
     Selected again;
     for (const Standing& standing : work.standings) {
         if (std::find(versions.begin(), versions.end(), standing.version()) != versions.end()) again.push_back(&standing);
     }
-    runner.apply(make_plan(again, Direction::up, work.home, context.config.migrate.variables, record_of_up(work)), again, Direction::up, table);
+    runner.apply(again, Direction::up, record_of_up(work), survey(work, again, Direction::up).units, table);
     report.add_figure("taken_back", static_cast<std::int64_t>(gone.rows.size()), Unit::count);
     report.add_figure("applied", static_cast<std::int64_t>(table.rows.size()), Unit::count);
     report.add_figure("seconds", std::chrono::duration<double>(SteadyClock::now() - start).count(), Unit::seconds);

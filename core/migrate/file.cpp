@@ -163,6 +163,8 @@ bool take_blocks(Migration& migration, std::vector<Statement>& section, bool the
 
 void mind(Migration& migration, const Manner& manner) {
     if (!manner.variables) migration.variables = false;
+    migration.built_in_names = manner.built_in_names && migration.variables && migration.source.text.find("${flyway:") != std::string::npos;
+    migration.moment_in_it = migration.built_in_names && migration.source.text.find("${flyway:timestamp}") != std::string::npos;
     if (migration.dialect != Dialect::postgres) return;
     if (!manner.transaction) migration.transaction = false;
     const auto any_up = [&](const auto& is) { return std::any_of(migration.up.begin(), migration.up.end(), [&](const Statement& statement) { return is(classify(statement.text(migration.source), migration.dialect)); }); };
@@ -241,7 +243,7 @@ bool version_less(std::string_view a, std::string_view b) {
 bool same_version(std::string_view a, std::string_view b) { return !version_less(a, b) && !version_less(b, a); }
 
 std::optional<std::pair<std::string, std::string>> split_file_name(const std::string& file_name) {
-    if (!file_name.ends_with(".sql")) return std::nullopt;
+    if (!file_name.ends_with(".sql") || file_name.find('/') != std::string::npos) return std::nullopt;
     const std::string stem = file_name.substr(0, file_name.size() - 4);
     if (stem.starts_with(repeatable_mark) && stem.size() > repeatable_mark.size()) return std::pair(stem, stem.substr(repeatable_mark.size()));
     const auto digits = std::min(stem.find_first_not_of("0123456789."), stem.size());
@@ -280,9 +282,11 @@ Migration parse_migration(std::string version, std::string name, Source source, 
     return migration;
 }
 
-std::vector<std::string> names_in(const MigrationDirectory& directory) {
-    std::vector<std::string> names;
-    DIR* open = opendir(directory.path.c_str());
+namespace {
+
+// `folder` ends in a slash. False: errno says why it cannot be read.
+bool list(const std::filesystem::path& root, const std::string& folder, std::vector<std::string>& names, std::vector<std::string>& folders) {
+    DIR* open = opendir((root / folder).c_str());
     int failed = open == nullptr ? errno : 0;
     while (open != nullptr) {
         errno = 0;
@@ -292,12 +296,37 @@ std::vector<std::string> names_in(const MigrationDirectory& directory) {
             break;
         }
         const std::string_view name = entry->d_name;
-        if (name != "." && name != "..") names.emplace_back(name);
+        if (name.starts_with(".")) {
+            if (name != "." && name != ".." && folder.empty()) names.emplace_back(name);
+            continue;
+        }
+        const std::string path = folder + std::string(name);
+        const bool is_folder = entry->d_type == DT_DIR || (entry->d_type == DT_UNKNOWN && std::filesystem::is_directory(std::filesystem::symlink_status(root / path)));
+        if (is_folder && path != "adopted") folders.push_back(path + "/");
+        names.push_back(path);
     }
     if (open != nullptr) closedir(open);
-    if (failed != 0) {
-        throw Error(Code::config, "cannot read the directory of migrations '" + directory.shown + "': " + std::generic_category().message(failed),
+    errno = failed;
+    return failed == 0;
+}
+
+}  // namespace
+
+std::vector<std::string> names_in(const MigrationDirectory& directory) {
+    std::vector<std::string> names, folders;
+    if (!list(directory.path, "", names, folders)) {
+        throw Error(Code::config, "cannot read the directory of migrations '" + directory.shown + "': " + std::generic_category().message(errno),
                     "create it, or name another one: dir of [migrate] in ysdb.toml");
+    }
+    if (!folders.empty() && std::find(names.begin(), names.end(), "sqitch.plan") == names.end()) {
+        std::vector<std::string> below;
+        for (std::size_t i = 0; i < folders.size(); ++i) {
+            const std::string folder = folders[i];
+            if (!list(directory.path, folder, below, folders)) throw Error(Code::config, "cannot read '" + directory.shown + "/" + folder + "': " + std::generic_category().message(errno));
+        }
+        std::erase_if(below, [](const std::string& name) { return !is_flyways(name); });
+        const auto versioned = [](const std::string& name) { return flyway_name(name) && flyway_name(name)->kind == 'V'; };
+        if (std::any_of(names.begin(), names.end(), versioned) || std::any_of(below.begin(), below.end(), versioned)) names.insert(names.end(), below.begin(), below.end());
     }
     std::sort(names.begin(), names.end());
     return names;
@@ -321,14 +350,55 @@ std::vector<Migration> read_migrations(const MigrationDirectory& directory, cons
     return read_migrations(directory, names_in(directory), default_store, dialect_of);
 }
 
-std::vector<Migration> read_migrations(const MigrationDirectory& directory, const std::vector<std::string>& names, const std::string& default_store, const DialectOf& dialect_of) {
-    std::vector<Migration> migrations;
-    for (LaidOut& file : lay_out(directory, names)) {
-        std::string version = file.version, name = file.name;
-        LaidOutText read = read_laid_out(directory, std::move(file));
-        migrations.push_back(parse_migration(std::move(version), std::move(name), std::move(read.source), default_store, dialect_of, read.manner));
+namespace {
+
+Migration read_migration(const MigrationDirectory& directory, LaidOut file, const std::string& default_store, const DialectOf& dialect_of) {
+    std::string version = file.version, name = file.name;
+    LaidOutText read = read_laid_out(directory, std::move(file));
+    return parse_migration(std::move(version), std::move(name), std::move(read.source), default_store, dialect_of, read.manner);
+}
+
+}  // namespace
+
+void outline(Migration& migration) {
+    constexpr std::size_t large = std::size_t{64} << 10;
+    if (migration.outlined || migration.source.text.size() > large) return;
+    migration.outlined = true;
+    std::string().swap(migration.source.text);
+    for (auto* section : {&migration.up, &migration.down, &migration.verify}) std::vector<Statement>().swap(*section);
+    std::vector<Migration::Control>().swap(migration.controls);
+}
+
+void load_again(Migration& migration, const MigrationDirectory& directory, const std::string& default_store, const DialectOf& dialect_of) {
+    if (!migration.outlined) return;
+    LaidOut file;
+    if (migration.origin) file = *migration.origin;
+    else file = {Layout::own, migration.version, migration.name, migration.source.path.substr(directory.shown.size() + 1), "", "", {}};
+    Migration again = read_migration(directory, std::move(file), default_store, dialect_of);
+    if (again.checksum != migration.checksum || again.store != migration.store || again.transaction != migration.transaction) {
+        throw Error(Code::refused, migration.source.path + ": edited while this run was at work", "what was done stays; look at the file, then run the same command again");
     }
-    std::sort(migrations.begin(), migrations.end(), [](const Migration& a, const Migration& b) { return version_less(a.version, b.version); });
+    again.origin = std::move(migration.origin);
+    again.built_in = std::move(migration.built_in);
+    migration = std::move(again);
+}
+
+std::vector<Migration> read_migrations(const MigrationDirectory& directory, const std::vector<std::string>& names, const std::string& default_store, const DialectOf& dialect_of, Keep keep) {
+    std::vector<Migration> migrations;
+    std::vector<LaidOut> files = lay_out(directory, names);
+    migrations.reserve(files.size());
+    for (LaidOut& file : files) {
+        std::shared_ptr<LaidOut> origin;
+        if (keep == Keep::outline && file.layout != Layout::own) {
+            origin = std::make_shared<LaidOut>(file);
+            origin->text.reset();
+        }
+        migrations.push_back(read_migration(directory, std::move(file), default_store, dialect_of));
+        if (keep == Keep::outline) outline(migrations.back());
+        migrations.back().origin = std::move(origin);
+    }
+    const auto before = [](const Migration& a, const Migration& b) { return version_less(a.version, b.version); };
+    if (!std::is_sorted(migrations.begin(), migrations.end(), before)) std::sort(migrations.begin(), migrations.end(), before);  // by name they mostly are
     const auto twin = std::adjacent_find(migrations.begin(), migrations.end(), [](const Migration& a, const Migration& b) { return same_version(a.version, b.version); });
     if (twin != migrations.end()) {
         throw Error(Code::refused, "two files have the version " + twin->version + ": " + twin->source.path + " and " + std::next(twin)->source.path, "rename one");

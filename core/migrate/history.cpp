@@ -43,6 +43,7 @@ std::vector<HistoryRow> read_history(SqlSession& session, Dialect dialect, Deadl
             if (error.server_code() != "42703" || error.message().find("m.seq") == std::string::npos) throw;  // undefined_column
             result = session.query(postgres + "applied_at", deadline);
         }
+        rows.reserve(result.rows());
         for (std::size_t i = 0; i < result.rows(); ++i) {
             const SqlRow row = result.row(i);
             rows.push_back({row.text(0), row.text(1), row.text(2), row.text(3), row.text(4), row.text(5), i});
@@ -54,7 +55,8 @@ std::vector<HistoryRow> read_history(SqlSession& session, Dialect dialect, Deadl
         }
         if (!plan::is_missing_table(error)) throw;
     }
-    std::sort(rows.begin(), rows.end(), [](const HistoryRow& a, const HistoryRow& b) { return version_less(a.version, b.version); });
+    const auto before = [](const HistoryRow& a, const HistoryRow& b) { return version_less(a.version, b.version); };
+    if (!std::is_sorted(rows.begin(), rows.end(), before)) std::sort(rows.begin(), rows.end(), before);  // mostly they were applied in that order
     return rows;
 }
 

@@ -1,6 +1,8 @@
 #include "core/migrate/layout.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -144,7 +146,31 @@ std::string from_goose(const Source& source, Manner& manner) {
     return text;
 }
 
-std::optional<FlywayName> flyway_name(const std::string& file_name) {
+namespace {
+
+constexpr std::array<std::string_view, 3> our_events{"beforeMigrate", "afterMigrateApplied", "afterMigrate"};
+// Those that would change what the migrations do.
+constexpr std::array<std::string_view, 10> not_our_events{"beforeConnect", "afterConnect", "beforeCreateSchema", "createSchema", "beforeEachMigrate", "afterEachMigrate",
+                                                          "beforeEachMigrateStatement", "afterEachMigrateStatement", "afterVersioned", "beforeRepeatables"};
+
+std::string last_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
+// "sub/afterMigrate__grants.sql" -> "afterMigrate"
+std::string event_of(const std::string& file_name) {
+    const std::string name = last_name(file_name);
+    return name.substr(0, std::min(name.find("__"), name.size() - 4));
+}
+
+}  // namespace
+
+bool is_flyways(const std::string& file_name) {
+    if (!file_name.ends_with(".sql")) return false;
+    const std::string event = event_of(file_name);
+    return flyway_name(file_name) || std::find(our_events.begin(), our_events.end(), event) != our_events.end() || std::find(not_our_events.begin(), not_our_events.end(), event) != not_our_events.end();
+}
+
+std::optional<FlywayName> flyway_name(const std::string& path) {
+    const std::string file_name = last_name(path);
     if (!file_name.ends_with(".sql") || file_name.size() < 7) return std::nullopt;
     const std::string stem = without_end(file_name, ".sql");
     const auto bar = stem.find("__");
@@ -198,18 +224,51 @@ std::string plan_project(const Source& plan) {
     return project;
 }
 
+namespace {
+
+// Files of one directory, by their names in it: the way there is looked up once.
+class Folder {
+public:
+    explicit Folder(const std::filesystem::path& path) : path_(path), fd_(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {}
+    ~Folder() {
+        if (fd_ >= 0) close(fd_);
+    }
+    Folder(const Folder&) = delete;
+    Folder& operator=(const Folder&) = delete;
+    std::string read(const std::string& name) const {
+        const int fd = fd_ < 0 ? -1 : openat(fd_, name.c_str(), O_RDONLY | O_CLOEXEC);
+        if (fd < 0) return read_file(path_ / name);  // which says why not
+        std::string text;
+        char buffer[16384];
+        ssize_t got = 0;
+        while ((got = ::read(fd, buffer, sizeof buffer)) > 0) text.append(buffer, static_cast<std::size_t>(got));
+        close(fd);
+        return got < 0 ? read_file(path_ / name) : text;
+    }
+
+private:
+    std::filesystem::path path_;
+    int fd_;
+};
+
+}  // namespace
+
 std::vector<LaidOut> lay_out(const MigrationDirectory& directory, const std::vector<std::string>& names) {
     if (std::find(names.begin(), names.end(), plan_file) != names.end()) return lay_out_plan(directory);
     std::vector<LaidOut> files;
     Pairs pairs;
     std::map<std::string, std::string> undo;    // of Flyway, by version
-    const std::string before = directory.path.string() + "/";
+    const Folder folder(directory.path);
+    files.reserve(names.size());
+    const auto versioned = [](const std::string& name) { return !split_file_name(name) && flyway_name(name) && flyway_name(name)->kind == 'V'; };
+    const bool is_flyway = std::any_of(names.begin(), names.end(), versioned);
     for (const std::string& name : names) {
         if (const auto parts = split_file_name(name)) {
             if (parts->second.ends_with(".up") || parts->second.ends_with(".down")) add_pair_file(directory, pairs, name, *parts);
             else {
-                std::string text = read_file(before + name);
-                files.push_back({is_goose(text) ? Layout::goose : Layout::own, parts->first, parts->second, name, "", "", std::move(text)});
+                std::string text = folder.read(name);
+                const bool theirs = is_flyway && is_repeatable(parts->first) && text.find("-- migrate:") == std::string::npos;
+                files.push_back({theirs ? Layout::flyway : is_goose(text) ? Layout::goose : Layout::own, parts->first, parts->second, name, "", "", std::move(text)});
             }
         } else if (const auto flyway = flyway_name(name)) {
             if (flyway->kind == 'U') undo[flyway->version] = name;
@@ -230,22 +289,20 @@ std::vector<LaidOut> lay_out(const MigrationDirectory& directory, const std::vec
 }
 
 std::vector<std::string> flyway_callbacks(const MigrationDirectory& directory, const std::vector<std::string>& names, bool before) {
-    constexpr std::array<std::string_view, 10> not_ours{"beforeConnect", "afterConnect", "beforeCreateSchema", "createSchema", "beforeEachMigrate", "afterEachMigrate",
-                                                        "beforeEachMigrateStatement", "afterEachMigrateStatement", "afterVersioned", "beforeRepeatables"};
     const auto is_flyway = [](const std::string& name) { return !split_file_name(name) && flyway_name(name); };
     if (std::none_of(names.begin(), names.end(), is_flyway)) return {};
     std::map<std::tuple<std::size_t, bool, std::string>, std::string> found;    // by event, those without a description first
     const std::vector<std::string_view> events = before ? std::vector<std::string_view>{"beforeMigrate"} : std::vector<std::string_view>{"afterMigrateApplied", "afterMigrate"};
     for (const std::string& name : names) {
         if (!name.ends_with(".sql")) continue;
-        const std::string stem = without_end(name, ".sql");
-        const auto bar = std::min(stem.find("__"), stem.size());
-        const std::string_view event = std::string_view(stem).substr(0, bar);
-        if (std::find(not_ours.begin(), not_ours.end(), event) != not_ours.end()) {
-            throw Error(Code::refused, directory.shown + "/" + name + ": ysdb has no moment for Flyway's " + std::string(event), "put it into beforeMigrate, afterMigrate or the migrations themselves");
+        const std::string stem = without_end(last_name(name), ".sql"), event = event_of(name);
+        if (std::find(not_our_events.begin(), not_our_events.end(), event) != not_our_events.end()) {
+            throw Error(Code::refused, directory.shown + "/" + name + ": ysdb has no moment for Flyway's " + event, "put it into beforeMigrate, afterMigrate or the migrations themselves");
         }
         const auto at = std::find(events.begin(), events.end(), event);
-        if (at != events.end()) found.emplace(std::tuple(static_cast<std::size_t>(at - events.begin()), bar < stem.size(), stem), name);
+        if (at == events.end()) continue;
+        const auto [other, first] = found.emplace(std::tuple(static_cast<std::size_t>(at - events.begin()), event.size() < stem.size(), stem), name);
+        if (!first) throw Error(Code::refused, "two callbacks have one name: " + directory.shown + "/" + other->second + " and " + directory.shown + "/" + name, "rename one");
     }
     std::vector<std::string> callbacks;
     for (auto& [_, name] : found) callbacks.push_back(std::move(name));
@@ -289,7 +346,7 @@ LaidOutText read_laid_out(const MigrationDirectory& directory, LaidOut file) {
     if (file.layout == Layout::own) return read;
     read.manner.may_be_empty = true;
     read.manner.own_transaction = true;
-    read.manner.variables = file.layout == Layout::flyway;  // the others fill in nothing
+    read.manner.variables = read.manner.built_in_names = file.layout == Layout::flyway;  // the others fill in nothing
     if (file.layout == Layout::goose) {
         read.source.text = from_goose(read.source, read.manner);
         return read;

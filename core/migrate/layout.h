@@ -42,12 +42,14 @@ LaidOutText read_laid_out(const MigrationDirectory& directory, LaidOut file);
 // Goose's section lines in our words; the same number of lines. Sets manner.transaction.
 std::string from_goose(const Source& source, Manner& manner);
 bool is_goose(std::string_view text);
-// "V1_2__add_users.sql" -> kind 'V', "1.2", "add_users"; R has no version. nullopt when it is no such name.
+// "V1_2__add_users.sql", in whatever folder -> kind 'V', "1.2", "add_users"; R has no version. nullopt when it is no such name.
 struct FlywayName {
     char kind = 'V';
     std::string version, name;
 };
 std::optional<FlywayName> flyway_name(const std::string& file_name);
+// Such a name, or a callback's.
+bool is_flyways(const std::string& file_name);
 // Flyway's callbacks at one moment of `up`, in its order: "afterMigrateApplied__grants.sql", "afterMigrate.sql". None in a directory that is not Flyway's.
 // Throws Error(refused) for an event that ysdb has no moment for and that would change what the migrations do.
 std::vector<std::string> flyway_callbacks(const MigrationDirectory& directory, const std::vector<std::string>& names, bool before);

@@ -34,7 +34,7 @@ struct Classified {
     bool dirties_session = false;
 };
 
-Classified make_step(const Migration& file, Direction direction, std::size_t index, const Variables& variables) {
+Classified make_step(const Migration& file, Direction direction, std::size_t index, const Variables& variables, Places& places) {
     const Statement& statement = file.section(direction)[index];
     plan::Step step;
     step.number = static_cast<int>(index) + 1;
@@ -47,7 +47,7 @@ Classified make_step(const Migration& file, Direction direction, std::size_t ind
     }
     if (file.dialect == Dialect::postgres) check_for_transaction(file, statement, facts);
     step.what = std::move(facts.what);
-    step.place = file.source.where(statement.begin);
+    step.place = places.where(statement.begin);
     step.hash = statement.hash;
     if (statement.copies) step.copy_rows = statement.rows(file.source);
     step.store_object = std::move(facts.object);
@@ -132,8 +132,9 @@ void add_transaction(std::vector<plan::Unit>& units, const Progress& progress, c
     const Migration& file = progress.file();
     const std::vector<Statement>& section = progress.section();
     plan::Unit unit = unit_of(file, progress.direction());
+    Places places(file.source);
     for (std::size_t i = 0; i < section.size(); ++i) {
-        auto [step, outside, dirties] = make_step(file, progress.direction(), i, variables);
+        auto [step, outside, dirties] = make_step(file, progress.direction(), i, variables, places);
         if (progress.done(step.number)) continue;
         if (progress.begun(step.number)) {
             throw file.source.fault(Code::refused, section[i].begin, step.sql.size(), "an unfinished run began this statement outside a transaction",
@@ -151,8 +152,9 @@ void add_single_steps(std::vector<plan::Unit>& units, const Progress& progress, 
     const Migration& file = progress.file();
     const std::size_t first = units.size();
     int block = 0;
+    Places places(file.source);
     for (std::size_t i = 0; i < progress.section().size(); ++i) {
-        auto [step, outside, dirties] = make_step(file, progress.direction(), i, variables);
+        auto [step, outside, dirties] = make_step(file, progress.direction(), i, variables, places);
         const int of = step.batches ? 0 : progress.section()[i].block;  // batches are transactions of their own
         if (of != 0 && of == block) {  // one transaction with those before it, or done with them
             if (units.size() > first && units.back().block == of) {
@@ -181,8 +183,7 @@ void add_single_steps(std::vector<plan::Unit>& units, const Progress& progress, 
 }
 
 // A lock on a table that nobody sees yet is none worth a word.
-void forget_locks_on_new_tables(plan::Plan& plan) {
-    std::set<std::string> created;
+void forget_locks_on_new_tables(plan::Plan& plan, std::set<std::string>& created) {
     for (plan::Unit& unit : plan.units) {
         for (plan::Step& step : unit.steps) {
             constexpr std::string_view mark = "CREATE TABLE ";
@@ -260,7 +261,7 @@ std::vector<const Standing*> select_applied(const std::vector<Standing>& standin
     return applied;
 }
 
-plan::Plan make_plan(const std::vector<const Standing*>& selected, Direction direction, const std::string& home, const Variables& variables, const RecordOf& record_of) {
+plan::Plan make_plan(const std::vector<const Standing*>& selected, Direction direction, const std::string& home, const Variables& variables, const RecordOf& record_of, std::set<std::string>* created) {
     plan::Plan plan{"migrate", {}};
     for (const Standing* standing : selected) {
         const Migration& file = *standing->file;
@@ -269,11 +270,15 @@ plan::Plan make_plan(const std::vector<const Standing*>& selected, Direction dir
         else add_single_steps(plan.units, progress, variables);
         plan.units.back().record = record_of(*standing, file.transaction && file.store == home);
     }
-    forget_locks_on_new_tables(plan);
+    std::set<std::string> here;
+    forget_locks_on_new_tables(plan, created == nullptr ? here : *created);
     return plan;
 }
 
-plan::Step step_of(const Migration& file, Direction direction, std::size_t index, const Variables& variables) { return make_step(file, direction, index, variables).step; }
+plan::Step step_of(const Migration& file, Direction direction, std::size_t index, const Variables& variables) {
+    Places places(file.source);
+    return make_step(file, direction, index, variables, places).step;
+}
 
 void measure(plan::Plan& plan, Context& context) {
     std::map<std::string, std::map<std::string, std::uint64_t>> sizes;  // by store, by table

@@ -52,7 +52,8 @@ using RecordOf = std::function<std::vector<plan::SqlText>(const Standing&, bool 
 
 // The units of these migrations' sections, in this order. Throws Error(refused) with the place for a file that cannot be applied as it says (a
 // statement that no transaction can hold, BEGIN in a file, a statement that was applied by an unfinished run and edited since, a variable without a value).
-plan::Plan make_plan(const std::vector<const Standing*>& selected, Direction direction, const std::string& home, const Variables& variables, const RecordOf& record_of);
+// `created`: the tables that plans before this one make, to which it adds its own, so that no locks are told of a table that nobody sees yet.
+plan::Plan make_plan(const std::vector<const Standing*>& selected, Direction direction, const std::string& home, const Variables& variables, const RecordOf& record_of, std::set<std::string>* created = nullptr);
 
 // One statement as a plan has it. `index` from 0.
 plan::Step step_of(const Migration& file, Direction direction, std::size_t index, const Variables& variables);

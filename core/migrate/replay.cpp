@@ -44,7 +44,7 @@ Replay applied_files(Workspace& work) {
             applied.warnings.push_back("store '" + standing.file->store + "' is left out: neither PostgreSQL nor ClickHouse");
             continue;
         }
-        if (standing.state == State::changed || (standing.repeatable() && standing.state != State::applied)) applied.warnings.push_back("migration " + standing.file->title() + " was edited after it was applied: it counts as it is now");
+        if (standing.state == State::changed || (standing.repeatable() && standing.state != State::applied && !standing.file->runs_each_time())) applied.warnings.push_back("migration " + standing.file->title() + " was edited after it was applied: it counts as it is now");
         applied.versions.insert(standing.file->version);
         applied.stores.insert(standing.file->store);
     }

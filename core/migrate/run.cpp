@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -19,27 +20,20 @@ std::pair<std::size_t, std::size_t> fault_span(const Migration& file, const Stat
 }
 
 // What the run did before it stopped, and how to go on.
-std::string hint_after(const plan::Plan& plan, const plan::Applied& applied, const plan::Unit& unit, Direction direction, const std::string& command) {
-    std::set<std::string> whole;
-    std::size_t steps_of_this = 0;
-    for (std::size_t i = 0; i < applied.units; ++i) {
-        if (plan.units[i].closes) whole.insert(plan.units[i].key);
-        if (plan.units[i].key == unit.key) steps_of_this += plan.units[i].steps.size();
-    }
-    std::string hint = whole.empty() ? "" : fmt::format("{} migration{} of this run {} {} and stay{}{}; ", whole.size(), whole.size() == 1 ? "" : "s", whole.size() == 1 ? "was" : "were",
-                                                           direction == Direction::up ? "applied" : "taken back", whole.size() == 1 ? "s" : "", direction == Direction::up ? "" : " so");
+std::string hint_after(std::size_t whole, const plan::Unit& unit, Direction direction, const std::string& command) {
+    std::string hint = whole == 0 ? "" : fmt::format("{} migration{} of this run {} {} and stay{}{}; ", whole, whole == 1 ? "" : "s", whole == 1 ? "was" : "were", direction == Direction::up ? "applied" : "taken back",
+                                                     whole == 1 ? "s" : "", direction == Direction::up ? "" : " so");
     const int first = unit.steps.empty() ? 0 : unit.steps.front().number;
     if (unit.transaction && unit.opens && unit.closes) hint += fmt::format("nothing of {} was {}; ", unit.what, direction == Direction::up ? "kept" : "taken back");
     else if (first > 1) hint += fmt::format("statements 1 to {} of {} are {} and stay; ", first - 1, unit.what, direction == Direction::up ? "applied" : "done");
     return hint + "correct it, then go on: " + command;
 }
 
-Error failure_error(const Migration& file, Direction direction, const plan::Plan& plan, const plan::Applied& applied, const std::string& command, const Variables& variables) {
-    const plan::Failure& failed = *applied.failure;
+// `whole`: migrations that this run had done before.
+Error failure_error(const Migration& file, Direction direction, const plan::Unit& unit, const plan::Failure& failed, std::size_t whole, const std::string& command, const Variables& variables) {
     const std::string message = without_values(failed.error.message(), variables);
-    const plan::Unit& unit = plan.units[failed.unit];
     const std::string code = failed.error.server_code().empty() ? "" : " (" + failed.error.server_code() + ")";
-    const std::string hint = (failed.error.hint().empty() ? "" : without_values(failed.error.hint(), variables) + "; ") + hint_after(plan, applied, unit, direction, command);
+    const std::string hint = (failed.error.hint().empty() ? "" : without_values(failed.error.hint(), variables) + "; ") + hint_after(whole, unit, direction, command);
     if (failed.error.code() == Code::connect) {
         return Error(Code::connect, file.source.path + ": " + message, "whether it took effect is found out by the next run: " + command).with_retryable();
     }
@@ -80,31 +74,71 @@ Table& add_migration_table(Report& report) {
     return report.add_table("migrations", "", {{"version"}, {"name"}, {"store"}, {"statements", Unit::count}, {"seconds", Unit::seconds}});
 }
 
+namespace {
+
+using Selected = std::vector<const Standing*>;
+
+constexpr std::size_t at_a_time = 64;   // migrations whose texts and plans are in memory together
+
+// Calls `use` with the plan of some of them after the other.
+void in_pieces(Workspace& work, const Selected& selected, Direction direction, const RecordOf& record_of, std::set<std::string>* created, const std::function<void(plan::Plan, const Selected&)>& use) {
+    for (std::size_t at = 0; at < selected.size(); at += at_a_time) {
+        const auto begin = selected.begin() + static_cast<std::ptrdiff_t>(at);
+        const Selected some(begin, begin + static_cast<std::ptrdiff_t>(std::min(at_a_time, selected.size() - at)));
+        work.load(some);
+        use(make_plan(some, direction, work.home, work.context.config.migrate.variables, record_of, created), some);
+        work.unload(some);
+    }
+}
+
+}  // namespace
+
+Survey survey(Workspace& work, const Selected& selected, Direction direction) {
+    Survey seen{0, {"migrate", {}}};
+    std::set<std::string> created;
+    const RecordOf nothing = [](const Standing&, bool) { return std::vector<plan::SqlText>{}; };
+    in_pieces(work, selected, direction, nothing, &created, [&](plan::Plan plan, const Selected&) {
+        seen.units += plan.units.size();
+        for (plan::Unit& unit : plan.units) {
+            std::erase_if(unit.steps, [](const plan::Step& step) { return step.store_object.empty(); });
+            if (unit.steps.empty()) continue;
+            plan::Unit& kept = seen.plan.units.emplace_back();
+            kept.store = unit.store;
+            for (const plan::Step& step : unit.steps) kept.steps.emplace_back().store_object = step.store_object;
+        }
+    });
+    return seen;
+}
+
 Runner::Runner(Workspace& work, const plan::RunnerLock& lock, RunOptions options)
     : work_(work), options_(std::move(options)), executor_(work.context, "migrate", work.home, *work.session, work.journal, lock, executor_options(options_)) {}
 
-void Runner::apply(const plan::Plan& plan, const std::vector<const Standing*>& selected, Direction direction, Table& table) {
-    std::map<std::string, const Migration*> files;
-    for (const Standing* standing : selected) files.emplace(unit_key(standing->file->version, direction), standing->file);
+void Runner::apply(const Selected& selected, Direction direction, const RecordOf& record_of, std::size_t units, Table& table) {
     double seconds = 0;
-    std::size_t done = 0;
-    const auto progress = work_.context.progress.begin(direction == Direction::up ? "migrate" : "taking back", ProgressUnit::steps, plan.units.size());
-    const plan::Applied applied = executor_.apply(plan, *progress, [&](const plan::Unit& unit, double took) {
-        seconds += took;
-        if (!unit.closes) return;
-        const Migration& file = *files.at(unit.key);
-        if (file.name.empty()) return;  // a callback
-        work_.context.log.debug(direction == Direction::up ? "migrated" : "taken back", {{"version", file.version}, {"name", file.name}, {"store", file.store}, {"seconds", seconds}});
-        table.rows.push_back({file.version, file.name, file.store, static_cast<std::int64_t>(file.section(direction).size()), seconds});
-        seconds = 0;
-        ++done;
+    std::size_t done = 0, whole = 0;    // whole: callbacks, too
+    const auto progress = work_.context.progress.begin(direction == Direction::up ? "migrate" : "taking back", ProgressUnit::steps, units);
+    in_pieces(work_, selected, direction, record_of, nullptr, [&](const plan::Plan& plan, const Selected& some) {
+        std::map<std::string, const Migration*> files;
+        for (const Standing* standing : some) files.emplace(unit_key(standing->file->version, direction), standing->file);
+        const plan::Applied applied = executor_.apply(plan, *progress, [&](const plan::Unit& unit, double took) {
+            seconds += took;
+            if (!unit.closes) return;
+            ++whole;
+            const Migration& file = *files.at(unit.key);
+            if (file.name.empty()) return;  // a callback
+            work_.context.log.debug(direction == Direction::up ? "migrated" : "taken back", {{"version", file.version}, {"name", file.name}, {"store", file.store}, {"seconds", seconds}});
+            table.rows.push_back({file.version, file.name, file.store, static_cast<std::int64_t>(file.section(direction).size()), seconds});
+            seconds = 0;
+            ++done;
+        });
+        if (applied.failure) {
+            const plan::Unit& unit = plan.units[applied.failure->unit];
+            throw failure_error(*files.at(unit.key), direction, unit, *applied.failure, whole, options_.command, work_.context.config.migrate.variables);
+        }
+        if (applied.stopped) {
+            throw Error(Code::interrupted, fmt::format("stopped after {} of {} migrations", done, selected.size()), "what was done stays; go on with: " + options_.command);
+        }
     });
-    if (applied.failure) {
-        throw failure_error(*files.at(plan.units[applied.failure->unit].key), direction, plan, applied, options_.command, work_.context.config.migrate.variables);
-    }
-    if (applied.stopped) {
-        throw Error(Code::interrupted, fmt::format("stopped after {} of {} migrations", done, selected.size()), "what was done stays; go on with: " + options_.command);
-    }
 }
 
 RecordOf record_of_up(Workspace& work) {

@@ -21,12 +21,21 @@ struct RunOptions {
 // What each verb's table of migrations has.
 Table& add_migration_table(Report& report);
 
+// The whole plan of these migrations, made a few of them at a time and not kept: for what make_plan() refuses, before anything is run.
+struct Survey {
+    std::size_t units = 0;
+    // Of the steps those that work on tables which are there now, without their texts: what measure() and the guard look at.
+    plan::Plan plan;
+};
+Survey survey(Workspace& work, const std::vector<const Standing*>& selected, Direction direction);
+
 // One for all plans of a run: statements are named by its executor. Not thread-safe.
 class Runner {
 public:
     Runner(Workspace& work, const plan::RunnerLock& lock, RunOptions options);
-    // One row of `table` for each migration that was done. Throws the failure of a statement as an Error at its place in the file.
-    void apply(const plan::Plan& plan, const std::vector<const Standing*>& selected, Direction direction, Table& table);
+    // Plans and runs these migrations in this order, a few of them at a time. `units`: as the survey counted them. One row of `table` for each migration that
+    // was done. Throws the failure of a statement as an Error at its place in the file.
+    void apply(const std::vector<const Standing*>& selected, Direction direction, const RecordOf& record_of, std::size_t units, Table& table);
 
 private:
     Workspace& work_;

@@ -19,17 +19,29 @@ std::size_t line_begin(std::string_view text, std::size_t offset) {
     return newline == std::string_view::npos ? 0 : newline + 1;
 }
 
+std::size_t newlines(std::string_view text) { return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n')); }
+
+// Where `newlines` are before it.
+Place place_behind(const Source& source, std::size_t newlines, std::size_t offset) {
+    const std::string_view before = std::string_view(source.text).substr(0, offset);
+    return {newlines + 1 - std::min(source.lines_before, newlines), characters(before.substr(line_begin(source.text, before.size()))) + 1};
+}
+
+std::string where_text(const Source& source, const Place& at) { return fmt::format("{}:{}:{}", source.path, at.line, at.column); }
+
 }  // namespace
 
-Place Source::place(std::size_t offset) const {
-    const std::string_view before = std::string_view(text).substr(0, offset);
-    const auto begin = line_begin(text, before.size());
-    return {static_cast<std::size_t>(std::count(before.begin(), before.end(), '\n')) + 1 - std::min(lines_before, static_cast<std::size_t>(std::count(before.begin(), before.end(), '\n'))), characters(before.substr(begin)) + 1};
+Place Source::place(std::size_t offset) const { return place_behind(*this, newlines(std::string_view(text).substr(0, offset)), offset); }
+
+std::string Places::where(std::size_t offset) {
+    if (offset < at_) at_ = newlines_ = 0;
+    newlines_ += newlines(std::string_view(source_.text).substr(at_, offset - at_));
+    at_ = offset;
+    return where_text(source_, place_behind(source_, newlines_, offset));
 }
 
 std::string Source::where(std::size_t offset) const {
-    const Place at = place(offset);
-    return fmt::format("{}:{}:{}", path, at.line, at.column);
+    return where_text(*this, place(offset));
 }
 
 std::string Source::excerpt(std::size_t offset, std::size_t length) const {

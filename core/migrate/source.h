@@ -29,6 +29,18 @@ struct Source {
     Error fault(Code code, std::size_t offset, std::size_t length, const std::string& message, std::string hint = {}) const;
 };
 
+// Places of offsets that only grow: each counts on from the one before, since a file may have a million statements. The source must outlive it.
+class Places {
+public:
+    explicit Places(const Source& source) : source_(source) {}
+    // As Source::where().
+    std::string where(std::size_t offset);
+
+private:
+    const Source& source_;
+    std::size_t at_ = 0, newlines_ = 0;  // before at_
+};
+
 // The byte of `text` at which its character number `position` (from 1) begins; the size of the text when it is shorter.
 std::size_t byte_of_character(std::string_view text, std::size_t position);
 // The length of the word at the beginning of `text`, at least 1 unless it is empty: what a caret underlines.

@@ -72,7 +72,7 @@ std::vector<Standing> compare(const std::vector<Migration>& files, const std::ve
         if (take_row) standing.row = &*row++;
         if (take_file) standing.file = &*file++;
         if (!take_file) standing.state = State::missing;
-        else if (take_row) standing.state = same(*standing.file, *standing.row) ? State::applied : standing.repeatable() ? State::pending : State::changed;
+        else if (take_row) standing.state = standing.file->runs_each_time() ? State::pending : same(*standing.file, *standing.row) ? State::applied : standing.repeatable() ? State::pending : State::changed;
         else if (!standing.file->runs_in(environment)) standing.state = State::skipped;
         standings.push_back(std::move(standing));
     }

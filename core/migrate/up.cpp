@@ -76,7 +76,7 @@ Report plan_report(Context& context, const UpOptions& options) {
 Report up(Context& context, const UpOptions& options) {
     if (context.dry_run) return plan_report(context, options);
     const auto start = SteadyClock::now();
-    Workspace work(context, options.environment);
+    Workspace work(context, options.environment, Reading::later, Keep::outline);
     const auto lock = plan::RunnerLock::acquire(context, *work.store, *work.session, "migrate", options.lock_wait);
     fault::point("migrate.lock.after");
     work.read();
@@ -88,9 +88,10 @@ Report up(Context& context, const UpOptions& options) {
     Report report;
     Table& table = add_migration_table(report);
     Runner runner(work, lock, {options.lock_timeout, options.lock_wait, options.observer, "ysdb migrate up"});
-    plan::Plan plan = plan_of(work, run);
-    guard(plan, context, options);
-    runner.apply(plan, run.selected(), Direction::up, table);
+    Survey seen = survey(work, run.selected(), Direction::up);
+    guard(seen.plan, context, options);
+    seen.plan.units = {};
+    runner.apply(run.selected(), Direction::up, record_of_up(work), seen.units, table);
     report.title = run.empty() ? "nothing to apply" : "";
     report.add_figure("applied", static_cast<std::int64_t>(table.rows.size()), Unit::count);
     report.add_figure("seconds", std::chrono::duration<double>(SteadyClock::now() - start).count(), Unit::seconds);

@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::string_view opening = "${", escape = "$${";
 // Characters of Unicode's private use, which both servers take as parts of a word.
-constexpr std::string_view mask_begin = "\xee\x80\x80", mask_end = "\xee\x80\x81";
+constexpr std::string_view mask_begin = "\xee\x80\x80", mask_end = "\xee\x80\x81", mask_colon = "\xee\x80\x82";
 
 struct Span {
     std::size_t begin, end;
@@ -32,17 +32,18 @@ std::vector<Span> opaque_spans(const Source& source, Dialect dialect, std::size_
 }
 
 // The length of a name that ends in a brace, from `at`; 0 when there is none.
-std::size_t name_length(std::string_view text, std::size_t at) {
+std::size_t name_length(std::string_view text, std::size_t at, bool built_in_names) {
     const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };
-    std::size_t end = at;
-    while (end < text.size() && (letter(text[end]) || (end > at && text[end] >= '0' && text[end] <= '9'))) ++end;
-    return end > at && end < text.size() && text[end] == '}' ? end - at : 0;
+    const std::size_t begin = built_in_names && text.substr(at).starts_with(built_in_prefix) ? at + built_in_prefix.size() : at;
+    std::size_t end = begin;
+    while (end < text.size() && (letter(text[end]) || (end > begin && text[end] >= '0' && text[end] <= '9'))) ++end;
+    return end > begin && end < text.size() && text[end] == '}' ? end - at : 0;
 }
 
 using ValueOf = std::function<std::string(std::string_view name, std::size_t at)>;
 using Refuse = std::function<void(std::size_t at, std::size_t length)>;
 
-Expanded replace(const Source& source, Dialect dialect, std::size_t begin, std::size_t end, const ValueOf& value_of, const Refuse& refuse) {
+Expanded replace(const Source& source, Dialect dialect, std::size_t begin, std::size_t end, bool built_in_names, const ValueOf& value_of, const Refuse& refuse) {
     Expanded expanded;
     const std::string_view text = std::string_view(source.text).substr(0, end);
     if (text.find(opening, begin) == std::string_view::npos) {
@@ -69,7 +70,7 @@ Expanded replace(const Source& source, Dialect dialect, std::size_t begin, std::
             copied = at + 1;
             at += escape.size();
         } else if (text.substr(at).starts_with(opening)) {
-            const std::size_t length = name_length(text, at + opening.size());
+            const std::size_t length = name_length(text, at + opening.size(), built_in_names);
             if (length == 0) {
                 refuse(at, opening.size());
                 at += opening.size();
@@ -97,6 +98,23 @@ Error unknown(const Source& source, std::size_t at, std::string_view name, const
                         "write it into [migrate.variables], set YSDB_MIGRATE_VARIABLES_" + upper(name) + ", or for a literal ${ write $${ or variables:false on the first section line");
 }
 
+// What Flyway fills in by itself; `at` for the error.
+std::string built_in_value(const Migration& file, std::string_view name, std::size_t at) {
+    const std::string key(name.substr(built_in_prefix.size()));
+    if (key == "filename") return file.source.path.substr(file.source.path.rfind('/') + 1);
+    if (file.built_in != nullptr) {
+        if (const auto found = file.built_in->find(key); found != file.built_in->end()) return found->second;
+    }
+    throw file.source.fault(Code::refused, at, name.size() + 3, "ysdb has no value for Flyway's '" + std::string(name) + "'", "known are defaultSchema, user, database, timestamp, filename, workingDirectory and table; write its value");
+}
+
+std::string value_of(const Migration& file, const Variables& variables, std::string_view name, std::size_t at) {
+    if (name.starts_with(built_in_prefix)) return built_in_value(file, name, at);
+    const auto found = variables.find(lower(name));
+    if (found == variables.end()) throw unknown(file.source, at, name, variables);
+    return found->second.reveal();
+}
+
 }  // namespace
 
 std::size_t Expanded::source_of(std::size_t at) const {
@@ -109,12 +127,7 @@ Expanded expand(const Migration& file, std::size_t begin, std::size_t end, const
     const Source& source = file.source;
     if (!file.variables) return {source.text.substr(begin, end - begin), {{0, begin, true}}};
     return replace(
-        source, file.dialect, begin, end,
-        [&](std::string_view name, std::size_t at) {
-            const auto found = variables.find(lower(name));
-            if (found == variables.end()) throw unknown(source, at, name, variables);
-            return found->second.reveal();
-        },
+        source, file.dialect, begin, end, file.built_in_names, [&](std::string_view name, std::size_t at) { return value_of(file, variables, name, at); },
         [&](std::size_t at, std::size_t length) {
             throw source.fault(Code::refused, at, length, "no name of a variable follows", "names are letters, digits and _; for a literal ${ write $${ or variables:false on the first section line");
         });
@@ -124,12 +137,7 @@ std::string expand_text(const Migration& file, std::string_view text, std::size_
     if (!file.variables || text.find(opening) == std::string_view::npos) return std::string(text);
     const Source source{file.source.path, std::string(text)};
     return replace(
-               source, file.dialect, 0, source.text.size(),
-               [&](std::string_view name, std::size_t) {
-                   const auto found = variables.find(lower(name));
-                   if (found == variables.end()) throw unknown(file.source, at, name, variables);
-                   return found->second.reveal();
-               },
+               source, file.dialect, 0, source.text.size(), file.built_in_names, [&](std::string_view name, std::size_t) { return value_of(file, variables, name, at); },
                [&](std::size_t, std::size_t) { throw file.source.fault(Code::refused, at, 1, "its probe holds ${ and no name of a variable", "for a literal ${ write $${"); })
         .text;
 }
@@ -137,13 +145,18 @@ std::string expand_text(const Migration& file, std::string_view text, std::size_
 std::string masked(const Migration& file, std::size_t begin, std::size_t end) {
     if (!file.variables) return file.source.text.substr(begin, end - begin);
     return replace(
-               file.source, file.dialect, begin, end, [&](std::string_view name, std::size_t) { return std::string(mask_begin) + std::string(name) + std::string(mask_end); },
+               file.source, file.dialect, begin, end, file.built_in_names,
+               [&](std::string_view name, std::size_t) {
+                   std::string word(name);
+                   if (const auto colon = word.find(':'); colon != std::string::npos) word.replace(colon, 1, mask_colon);
+                   return std::string(mask_begin) + word + std::string(mask_end);
+               },
                [](std::size_t, std::size_t) {})
         .text;
 }
 
 std::string show(std::string text) {
-    for (const auto& [from, to] : {std::pair(mask_begin, opening), std::pair(mask_end, std::string_view("}"))}) {
+    for (const auto& [from, to] : {std::pair(mask_begin, opening), std::pair(mask_end, std::string_view("}")), std::pair(mask_colon, std::string_view(":"))}) {
         for (std::size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size())) text.replace(at, from.size(), to);
     }
     return text;

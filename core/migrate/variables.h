@@ -30,6 +30,9 @@ struct Expanded {
     std::vector<Piece> pieces;
 };
 
+// Flyway's names: ${flyway:user}. What they stand for where a migration is run; `filename` is told by the file.
+constexpr std::string_view built_in_prefix = "flyway:";
+
 // The bytes [begin, end) of the file with its variables' values. Values are put in as they are, in literals too; comments and the tags of dollar quotes are
 // left alone; `$${` becomes `${`. A file that says variables:false stays as it is.
 // Throws Error(refused) with the place for a name that is none or that nobody gave a value.

@@ -43,7 +43,7 @@ Report verify(Context& context) {
     for (const Standing& standing : work.standings) {
         if (standing.row == nullptr) continue;
         if (!standing.applied()) {
-            report.checks.push_back({standing.row->title(), CheckState::warn, "edited since it ran", "ysdb migrate up runs it again"});
+            report.checks.push_back({standing.row->title(), CheckState::warn, standing.file->runs_each_time() ? "runs each time" : "edited since it ran", "ysdb migrate up runs it again"});
             continue;
         }
         if (standing.state == State::missing) {

@@ -2,8 +2,12 @@
 
 #include <fmt/core.h>
 
+#include <ctime>
+#include <filesystem>
+#include <functional>
 #include <future>
 #include <map>
+#include <memory>
 #include <set>
 
 #include "core/migrate/adopt.h"
@@ -32,12 +36,13 @@ MigrationDirectory directory_of(const Context& context) {
     return {path, dir};
 }
 
-std::vector<Migration> read_files(Context& context, const std::vector<std::string>& names) {
+std::vector<Migration> read_files(Context& context, const std::vector<std::string>& names, Keep keep) {
     std::map<std::string, Dialect> dialects;
-    return read_migrations(directory_of(context), names, context.config.migrate.store, [&](const std::string& store) {
+    const auto dialect_of = [&](const std::string& store) {
         const auto found = dialects.find(store);
         return found != dialects.end() ? found->second : dialects.emplace(store, sql_of(context, store).dialect()).first->second;
-    });
+    };
+    return read_migrations(directory_of(context), names, context.config.migrate.store, dialect_of, keep);
 }
 
 namespace {
@@ -67,7 +72,7 @@ struct Workspace::Begun {
 
     // Connecting takes its time, most of it the exchange of passwords: the files are read meanwhile. The store's library is loaded before, since
     // loading beside a thread at work makes both slower.
-    Begun(Context& context, const std::optional<std::string>& where, Reading reading)
+    Begun(Context& context, const std::optional<std::string>& where, Reading reading, Keep keep)
         : store(&sql_of(context, context.config.migrate.store)), environment(where.value_or(context.config.migrate.environment)), has_read(reading == Reading::at_once) {
         std::future<std::unique_ptr<Told>> telling = std::async(std::launch::async, [&context, this] {
             auto answer = std::make_unique<Told>();
@@ -77,16 +82,16 @@ struct Workspace::Begun {
             return answer;
         });
         const std::vector<std::string> names = names_in(directory_of(context));
-        files = read_files(context, names);
+        files = read_files(context, names, keep);
         before_up = callbacks(context, names, Moment::before_up, environment);
         after_up = callbacks(context, names, Moment::after_up, environment);
         told = telling.get();
     }
 };
 
-Workspace::Workspace(Context& context, const std::optional<std::string>& environment, Reading reading) : Workspace(context, Begun(context, environment, reading)) {}
+Workspace::Workspace(Context& context, const std::optional<std::string>& environment, Reading reading, Keep keep) : Workspace(context, Begun(context, environment, reading, keep), keep) {}
 
-Workspace::Workspace(Context& ctx, Begun begun)
+Workspace::Workspace(Context& ctx, Begun begun, Keep keep)
     : context(ctx),
       home(ctx.config.migrate.store),
       store(begun.store),
@@ -98,15 +103,70 @@ Workspace::Workspace(Context& ctx, Begun begun)
       journal(*begun.told->journal),
       history(std::move(begun.told->history)),
       unfinished(std::move(begun.told->unfinished)),
+      keep_(keep),
       has_read_(begun.has_read) {}
+
+// As Flyway asks the server; by store.
+void Workspace::fill_built_in() {
+    using Values = std::map<std::string, std::string>;
+    std::map<std::string, std::shared_ptr<const Values>> stores;
+    for (auto* list : {&files, &before_up, &after_up}) {
+        for (Migration& file : *list) {
+            if (!file.built_in_names || file.built_in) continue;
+            std::shared_ptr<const Values>& values = stores[file.store];
+            if (!values) {
+                SqlStore& sql = sql_of(context, file.store);
+                const SqlResult result = sql.query(sql.dialect() == Dialect::clickhouse ? "SELECT currentDatabase(), currentUser(), currentDatabase()" : "SELECT coalesce(current_schema(), 'public'), current_user, current_database()", context.deadline());
+                const SqlRow row = result.row(0);
+                const std::time_t moment = std::time(nullptr);
+                std::tm local{};
+                char now[32];
+                std::strftime(now, sizeof now, "%Y-%m-%d %H:%M:%S", localtime_r(&moment, &local));  // this machine's clock and zone, as Java's
+                values = std::make_shared<const Values>(Values{{"defaultSchema", row.text(0)}, {"user", row.text(1)}, {"database", row.text(2)}, {"timestamp", now},
+                                                               {"workingDirectory", std::filesystem::current_path().string()}, {"table", "flyway_schema_history"}});
+            }
+            file.built_in = values;
+        }
+    }
+}
+
+// null: of no file of the directory (a callback, one that is gone), which is never an outline.
+Migration* Workspace::mine(const Migration* file) {
+    const std::less<const Migration*> before;
+    const bool inside = file != nullptr && !files.empty() && !before(file, files.data()) && before(file, files.data() + files.size());
+    return inside ? files.data() + (file - files.data()) : nullptr;
+}
+
+void Workspace::load(const std::vector<const Standing*>& some) {
+    for (const Standing* standing : some) {
+        if (Migration* file = mine(standing->file)) load_again(*file, directory_of(context), context.config.migrate.store, [&](const std::string& name) { return sql_of(context, name).dialect(); });
+    }
+}
+
+void Workspace::unload(const std::vector<const Standing*>& some) {
+    if (keep_ == Keep::whole) return;
+    for (const Standing* standing : some) {
+        if (Migration* file = mine(standing->file)) outline(*file);
+    }
+}
 
 void Workspace::read() {
     if (!has_read_) {
         history = read_history(*session, store->dialect(), context.deadline());
         unfinished = journal.unfinished(context.deadline());
     }
+    fill_built_in();
     has_read_ = false;  // a second time it is what came meanwhile
+    std::set<std::string> begun;
+    for (const plan::JournalEntry& entry : unfinished) begun.insert(entry.unit.substr(0, entry.unit.rfind('/')));
+    for (Migration& file : files) {
+        const Standing standing{.file = &file};
+        if (file.outlined && begun.contains(file.version)) load({&standing});
+    }
     standings = compare(files, history, unfinished, environment);
+    for (const Standing& standing : standings) {
+        if (standing.state == State::changed) load({&standing});
+    }
 }
 
 std::vector<LaidOut> laid_out_files(const Context& context) {

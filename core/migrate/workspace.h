@@ -14,7 +14,7 @@ namespace ysdb::migrate {
 
 MigrationDirectory directory_of(const Context& context);
 // `names`: what the directory holds.
-std::vector<Migration> read_files(Context& context, const std::vector<std::string>& names);
+std::vector<Migration> read_files(Context& context, const std::vector<std::string>& names, Keep keep);
 // The same files by name, without what is in them; goose's are told by their text.
 std::vector<LaidOut> laid_out_files(const Context& context);
 
@@ -23,8 +23,13 @@ enum class Reading { later, at_once };
 
 class Workspace {
 public:
-    // Opens one session on the history's store, while it reads the files. `environment`: instead of the configuration's. Throws Error(config, connect).
-    explicit Workspace(Context& context, const std::optional<std::string>& environment = {}, Reading reading = Reading::later);
+    // Opens one session on the history's store, while it reads the files. `environment`: instead of the configuration's. `keep`: what of the files; the
+    // outlines of those that an unfinished run began, or that were edited since, are made whole by read(). Throws Error(config, connect).
+    explicit Workspace(Context& context, const std::optional<std::string>& environment = {}, Reading reading = Reading::later, Keep keep = Keep::whole);
+
+    // Makes outlines of these whole, and back. Throws as load_again() does.
+    void load(const std::vector<const Standing*>& some);
+    void unload(const std::vector<const Standing*>& some);
 
     // Reads history and journal, unless that was done; needs no lock and changes nothing.
     void read();
@@ -49,7 +54,12 @@ public:
 
 private:
     struct Begun;
-    Workspace(Context& context, Begun begun);
+    Workspace(Context& context, Begun begun, Keep keep);
+    Migration* mine(const Migration* file);
+    // What Flyway's own names stand for in the files that have such.
+    void fill_built_in();
+
+    Keep keep_;
 
     bool has_read_;
 };

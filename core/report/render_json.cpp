@@ -31,19 +31,28 @@ class Members {
 public:
     Members(char open, char close, int depth) : close_(close), indent_(static_cast<std::size_t>(2 * depth), ' '), text_(1, open) {}
     void add(const std::string& member) {
-        text_ += empty_ ? "\n" : ",\n";
-        text_ += indent_;
-        text_ += "  ";
+        begin();
         text_ += member;
-        empty_ = false;
     }
-    void add(const std::string& name, const std::string& value) { add(quoted(name) + ": " + value); }
+    void add(const std::string& name, const std::string& value) {
+        begin();
+        text_ += quoted(name);
+        text_ += ": ";
+        text_ += value;
+    }
     std::string end() {
         if (!empty_) text_ += "\n" + indent_;
         return std::move(text_) + close_;
     }
 
 private:
+    void begin() {
+        text_ += empty_ ? "\n" : ",\n";
+        text_ += indent_;
+        text_ += "  ";
+        empty_ = false;
+    }
+
     char close_;
     std::string indent_, text_;
     bool empty_ = true;

@@ -175,3 +175,25 @@ TEST_CASE("a project without another tool's history is told so") {
     CHECK(result.exit_code == 7);
     CHECK(has(result.err, "a new project needs none: ysdb migrate up"));
 }
+
+TEST_CASE("Flyway's own placeholders stand for what it fills in, in folders too, and a script with the moment in it runs each time") {
+    MigrateProject project;
+    std::filesystem::create_directories(project.migrations() / "views");
+    project.file("V1__a.sql", "CREATE TABLE runs (at timestamp);\nCREATE TABLE a (who text DEFAULT '${flyway:user}', base text DEFAULT '${flyway:database}', home text DEFAULT '${flyway:defaultSchema}',\n"
+                              "  file text DEFAULT '${flyway:filename}', history text DEFAULT '${flyway:table}', at timestamp DEFAULT '${flyway:timestamp}', place text DEFAULT '${flyway:workingDirectory}');\nINSERT INTO a DEFAULT VALUES;");
+    project.file("views/R__runs.sql", "-- ${flyway:timestamp}\nINSERT INTO runs VALUES ('${flyway:timestamp}');");
+    const CommandResult first = project.ysdb({"up"});
+    CAPTURE(first.err);
+    REQUIRE(first.exit_code == 0);
+    CHECK(project.pg("SELECT concat_ws(' ', who = current_user, base = current_database(), home, file, history, at BETWEEN now()::timestamp - interval '1 d' AND now()::timestamp + interval '1 d') FROM a") ==
+          "t t public V1__a.sql flyway_schema_history t");
+    CHECK(project.pg("SELECT place FROM a") == std::filesystem::canonical(project.directory()).string());
+    CHECK(states(project) == "1:applied R__runs:pending");
+    CHECK(project.ysdb({"up"}).exit_code == 0);
+    CHECK(project.pg("SELECT count(*) FROM runs") == "2");
+    CHECK(project.ysdb({"verify"}).exit_code == 0);
+    project.file("V2__b.sql", "CREATE TABLE b (x text DEFAULT '${flyway:mood}');");
+    const CommandResult unknown = project.ysdb({"up"});
+    CHECK(unknown.exit_code == 7);
+    CHECK(has(unknown.err, "migrations/V2__b.sql:1:33: ysdb has no value for Flyway's 'flyway:mood'"));
+}

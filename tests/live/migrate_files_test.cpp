@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "tests/live/migrate_project.h"
 
@@ -196,4 +197,25 @@ TEST_CASE("a variable without a value stops the run before anything is applied, 
     project.file("0002_b.sql", "-- migrate:up variables:false\nCREATE TABLE b AS SELECT '${shema} ${1}'::text AS t;");
     CHECK(project.ysdb({"up"}).exit_code == 0);
     CHECK(project.pg("SELECT t FROM b") == "${shema} ${1}");
+}
+
+TEST_CASE("a file that is edited while a run is at work is refused when its turn comes, and what was done before stays") {
+    MigrateProject project;
+    project.file("001_a.sql", "CREATE TABLE a (id int);\nSELECT pg_sleep(3);");
+    const auto name = [](int number) { return (number < 100 ? "0" : "") + std::string(number < 10 ? "0" : "") + std::to_string(number) + "_x.sql"; };
+    for (int i = 2; i <= 200; ++i) project.file(name(i), "INSERT INTO a VALUES (" + std::to_string(i) + ");");
+    CommandResult up;
+    std::jthread run([&] { up = project.ysdb({"up"}); });
+    REQUIRE(eventually([&] { return project.pg("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()") == "1"; }));
+    project.file(name(200), "INSERT INTO a VALUES (2000);");
+    run.join();
+    CAPTURE(up.err);
+    CHECK(up.exit_code == 7);
+    CHECK(has(up.err, "migrations/200_x.sql: edited while this run was at work"));
+    const int applied = std::stoi(project.pg("SELECT count(*) FROM ysdb.migrations"));
+    CHECK(applied > 100);
+    CHECK(applied < 200);
+    CHECK(project.pg("SELECT count(*) FROM a") == std::to_string(applied - 1));
+    CHECK(project.ysdb({"up"}).exit_code == 0);
+    CHECK(project.pg("SELECT max(id) || ' ' || count(*) FROM a") == "2000 199");
 }

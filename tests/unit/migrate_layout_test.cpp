@@ -1,6 +1,8 @@
 #include <doctest/doctest.h>
 
 #include <filesystem>
+#include <initializer_list>
+#include <tuple>
 
 #include "core/base/file.h"
 #include "core/migrate/adopt.h"
@@ -195,6 +197,60 @@ TEST_CASE("Flyway's callbacks run in its order, and those that ysdb has no momen
     CHECK(callbacks(Moment::after_up) == "after-up afterMigrateApplied__1 afterMigrateApplied__2 afterMigrate afterMigrate__1_b ");
     directory.file("beforeEachMigrate.sql", "SELECT 1;");
     CHECK_THROWS_WITH_AS(callbacks(Moment::before_up), doctest::Contains("migrations/beforeEachMigrate.sql: ysdb has no moment for Flyway's beforeEachMigrate"), Error);
+}
+
+TEST_CASE("Flyway's files are found in folders below it, but for those that were put aside") {
+    const Directory directory;
+    directory.file("V1__a.sql", "CREATE TABLE a ();");
+    directory.file("v2/V2__b.sql", "CREATE TABLE b ();");
+    directory.file("v2/deep/U2__b.sql", "DROP TABLE b;");
+    directory.file("views/R__v.sql", "BEGIN; CREATE VIEW v AS SELECT 1; COMMIT;");
+    directory.file("views/afterMigrate__grants.sql", "GRANT x TO y;");
+    directory.file("adopted/V3__old.sql", "CREATE TABLE c ();");
+    directory.file(".git/V4__no.sql", "CREATE TABLE d ();");
+    directory.file("2024_q1/0007_ours.sql", "CREATE TABLE e ();");
+    CHECK(directory.show() == "1_a: CREATE TABLE a ()\n2_b: CREATE TABLE b (); down: DROP TABLE b\nR__v: CREATE VIEW v AS SELECT 1\n");
+    const auto after = read_callbacks(directory.place(), names_in(directory.place()), Moment::after_up, "main", [](const std::string&) { return Dialect::postgres; });
+    REQUIRE(after.size() == 1);
+    CHECK(after[0].source.path == "migrations/views/afterMigrate__grants.sql");
+    directory.file("again/V2__c.sql", "CREATE TABLE f ();");
+    CHECK(directory.refusal() == "two files have the version 2: migrations/again/V2__c.sql and migrations/v2/V2__b.sql");
+}
+
+TEST_CASE("folders of a directory that is not Flyway's are none of its migrations") {
+    const Directory directory;
+    directory.file("0001_a.sql", "CREATE TABLE a ();");
+    directory.file("views/R__v.sql", "CREATE VIEW v AS SELECT 1;");
+    directory.file("0002_more/0003_b.sql", "CREATE TABLE b ();");
+    CHECK(directory.show() == "0001_a: CREATE TABLE a ()\n");
+    const Directory below;
+    below.file("one/V1__a.sql", "CREATE TABLE a ();");
+    CHECK(below.show() == "1_a: CREATE TABLE a ()\n");
+}
+
+TEST_CASE("an outline is made whole from its file, in whatever layout, and refused when the file says something else by now") {
+    const auto postgres = [](const std::string&) { return Dialect::postgres; };
+    const auto first = [](const Migration& migration) { return migration.up.empty() ? "" : std::string(migration.up[0].text(migration.source)); };
+    for (const auto& [name, text, edited] : {std::tuple("0001_a.sql", "-- migrate:up\nCREATE TABLE a ();\n-- migrate:down\nDROP TABLE a;", "CREATE TABLE b ();"),
+                                             std::tuple("0001_a.up.sql", "BEGIN; CREATE TABLE a (); COMMIT;", "CREATE TABLE b ();"),
+                                             std::tuple("sub/V1__a.sql", "CREATE TABLE a ();", "CREATE TABLE a (); SELECT 1;"),
+                                             std::tuple("1_a.sql", "-- +goose Up\nCREATE TABLE a ();\n-- +goose Down\nDROP TABLE a;", "-- +goose Up\nSELECT 1;")}) {
+        CAPTURE(name);
+        const Directory directory;
+        directory.file(name, text);
+        std::vector<Migration> files = read_migrations(directory.place(), names_in(directory.place()), "main", postgres, Keep::outline);
+        const Migration whole = directory.read().at(0);
+        REQUIRE(files.size() == 1);
+        CHECK(files[0].source.text.empty());
+        CHECK(files[0].up.empty());
+        CHECK(files[0].checksum == whole.checksum);
+        load_again(files[0], directory.place(), "main", postgres);
+        CHECK(first(files[0]) == "CREATE TABLE a ()");
+        CHECK(files[0].down.size() == whole.down.size());
+        outline(files[0]);
+        directory.file(name, edited);
+        CHECK_THROWS_WITH_AS(load_again(files[0], directory.place(), "main", postgres), doctest::Contains("edited while this run was at work"), Error);
+    }
 }
 
 TEST_CASE("Flyway's words beside a script are minded") {

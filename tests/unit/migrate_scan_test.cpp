@@ -175,3 +175,12 @@ TEST_CASE("every shipped migration is read, in its own dialect") {
     }
     CHECK(files > 20);
 }
+
+TEST_CASE("places that only grow are those that are counted from the beginning") {
+    const Source source{"m/a.sql", "one\n\ntw\xc3\xb6 x\n  y\nz", 1};
+    Places places(source);
+    for (std::size_t at = 0; at <= source.text.size(); ++at) CHECK(places.where(at) == source.where(at));
+    CHECK(places.where(2) == source.where(2));
+    Places steps(source);
+    for (const std::size_t at : {3u, 9u, 14u}) CHECK(steps.where(at) == source.where(at));
+}

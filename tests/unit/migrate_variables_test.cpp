@@ -98,3 +98,20 @@ TEST_CASE("variables come from the file and from the environment, which wins, an
         CHECK(value.value.find("other") == std::string::npos);
     }
 }
+
+TEST_CASE("Flyway's own names stand for what it fills in, in files of Flyway alone") {
+    Manner flyway;
+    flyway.built_in_names = true;
+    Migration file = parse_migration("1", "a", Source{"m/sub/V1__a.sql", "SELECT '${flyway:user} ${flyway:filename} ${one} ${flyway:nothing}'"}, "main", [](const std::string&) { return Dialect::postgres; }, flyway);
+    const auto text = [&] { return expand(file, file.up.front().begin, file.up.front().end, some()).text; };
+    CHECK_THROWS_WITH_AS(text(), doctest::Contains("m/sub/V1__a.sql:1:9: ysdb has no value for Flyway's 'flyway:user'"), Error);  // nobody asked the server yet
+    file.built_in = std::make_shared<const std::map<std::string, std::string>>(std::map<std::string, std::string>{{"user", "carl"}});
+    CHECK_THROWS_WITH_AS(text(), doctest::Contains("'flyway:nothing'"), Error);
+    CHECK(show(masked(file, 0, file.source.text.size())) == file.source.text);
+    file.source.text.replace(file.source.text.find("${flyway:nothing}"), 17, "xxxxxxxxxxxxxxxxx");
+    CHECK(text() == "SELECT 'carl V1__a.sql 1 xxxxxxxxxxxxxxxxx'");
+    CHECK_FALSE(file.runs_each_time());
+    CHECK(refusal("SELECT '${flyway:user}'").starts_with("m/0001_a.sql:1:9: no name of a variable follows"));
+    const Migration again = parse_migration("R__v", "v", Source{"m/R__v.sql", "-- ${flyway:timestamp}\nSELECT 1"}, "main", [](const std::string&) { return Dialect::postgres; }, flyway);
+    CHECK(again.runs_each_time());
+}
