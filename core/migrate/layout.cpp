@@ -253,7 +253,7 @@ private:
 
 }  // namespace
 
-std::vector<LaidOut> lay_out(const MigrationDirectory& directory, const std::vector<std::string>& names) {
+std::vector<LaidOut> lay_out(const MigrationDirectory& directory, const std::vector<std::string>& names, bool with_texts) {
     if (std::find(names.begin(), names.end(), plan_file) != names.end()) return lay_out_plan(directory);
     std::vector<LaidOut> files;
     Pairs pairs;
@@ -268,7 +268,8 @@ std::vector<LaidOut> lay_out(const MigrationDirectory& directory, const std::vec
             else {
                 std::string text = folder.read(name);
                 const bool theirs = is_flyway && is_repeatable(parts->first) && text.find("-- migrate:") == std::string::npos;
-                files.push_back({theirs ? Layout::flyway : is_goose(text) ? Layout::goose : Layout::own, parts->first, parts->second, name, "", "", std::move(text)});
+                files.push_back({theirs ? Layout::flyway : is_goose(text) ? Layout::goose : Layout::own, parts->first, parts->second, name, "", "", {}});
+                if (with_texts) files.back().text = std::move(text);
             }
         } else if (const auto flyway = flyway_name(name)) {
             if (flyway->kind == 'U') undo[flyway->version] = name;

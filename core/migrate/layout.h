@@ -35,7 +35,8 @@ struct LaidOutText {
 
 // `names`: what the directory holds. Files of none of the layouts are no migrations, nor is a way back of golang-migrate without a way there. Throws
 // Error(refused) for a plan that cannot be followed.
-std::vector<LaidOut> lay_out(const MigrationDirectory& directory, const std::vector<std::string>& names);
+// `with_texts`: what had to be read is kept for read_laid_out().
+std::vector<LaidOut> lay_out(const MigrationDirectory& directory, const std::vector<std::string>& names, bool with_texts = true);
 // Throws Error(config) when a file cannot be read, Error(refused) for what only the other tool can do (environment variables).
 LaidOutText read_laid_out(const MigrationDirectory& directory, LaidOut file);
 

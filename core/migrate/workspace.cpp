@@ -171,7 +171,7 @@ void Workspace::read() {
 
 std::vector<LaidOut> laid_out_files(const Context& context) {
     const MigrationDirectory directory = directory_of(context);
-    return lay_out(directory, names_in(directory));
+    return lay_out(directory, names_in(directory), false);
 }
 
 void Workspace::refuse_unadopted(const std::vector<const Standing*>& pending) {
