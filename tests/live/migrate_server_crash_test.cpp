@@ -105,8 +105,8 @@ void check_postgres(const Site& site) {
     CHECK(site.ask("SELECT count(*) FROM ysdb.migrations") == "4");
 }
 
-constexpr auto postgres_points = {"plan.intent.after", "plan.run.before", "plan.run.after", "plan.outcome.before", "plan.outcome.after", "plan.record.before", "plan.record.after",
-                                  "plan.batch.sent", "plan.batch.after", "plan.unit.after", "postgres.script.sent"};
+constexpr auto postgres_points = {"postgres.script.sent", "plan.intent.after", "plan.run.before", "plan.run.after", "plan.outcome.before", "plan.outcome.after", "plan.record.before", "plan.record.after",
+                                  "plan.batch.sent", "plan.batch.after", "plan.unit.after"};
 
 }  // namespace
 
@@ -116,13 +116,13 @@ TEST_CASE("PostgreSQL dies with ysdb at any fault point, and what was only on it
     site.ask("ALTER SYSTEM SET wal_writer_delay = '10s'");
     site.crash();
     int lost = 0;
-    const std::string lines = "SELECT count(*) FROM ysdb.journal";
+    const auto lines = [&] { return site.ask("SELECT to_regclass('ysdb.journal') IS NULL") == "t" ? std::string("no journal yet") : site.ask("SELECT count(*) FROM ysdb.journal"); };
     const int kills = crash_everywhere(
         site, postgres_points, 5, [&] { fill_postgres(site); },
         [&] {
-            const std::string before = site.ask(lines);
+            const std::string before = lines();
             site.crash();
-            lost += site.ask(lines) != before ? 1 : 0;
+            lost += lines() != before ? 1 : 0;
         },
         [&] { check_postgres(site); });
     MESSAGE(kills << " crashes, " << lost << " of which took lines of the journal with them");
