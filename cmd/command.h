@@ -22,6 +22,9 @@ struct FlagSpec {
     bool repeatable = false;
 };
 
+// For a command that looks at something. main() shows its result again and again.
+inline FlagSpec watch_flag() { return {"--watch", "DURATION", "show it again after each DURATION, until Ctrl-C"}; }
+
 struct ArgumentSpec {
     std::string name;                    // "TABLE"
     std::string help;

@@ -1,11 +1,13 @@
 // The way of every run: parse, load the configuration, call the command, print its Report, leave with its code.
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <functional>
 
 #include "cmd/cli.h"
 #include "cmd/commands.h"
@@ -13,6 +15,7 @@
 #include "cmd/help.h"
 #include "cmd/signals.h"
 #include "core/base/fault.h"
+#include "core/base/retry.h"
 #include "core/base/text.h"
 #include "core/config/layers.h"
 #include "core/report/live_progress.h"
@@ -78,6 +81,17 @@ Config load(const CommandSpec& command, const GlobalOptions& globals, const Envi
 // Names this run on servers and in journals: the time sorts, the process tells apart.
 std::string new_run_id() { return std::to_string(unix_micros_now()) + "_" + std::to_string(getpid()); }
 
+// What the command shows, again and again until it is interrupted. A terminal is cleared before each time.
+Report watch(const CommandLine& line, const Environment& environment, const Signals& signals, Millis every, const std::function<Report()>& look) {
+    const bool clears = line.globals.output == OutputFormat::text && style_of(STDOUT_FILENO, environment, line.globals.no_color).width > 0;
+    while (true) {
+        const Report report = look();
+        if (clears) write_out(STDOUT_FILENO, "\033[H\033[2J");
+        show(report, line.globals, environment);
+        if (!pause_for(every, signals.token())) throw Error(Code::interrupted, "interrupted");
+    }
+}
+
 Report run_command_line(const CommandLine& line, const Environment& environment, const Signals& signals) {
     const CommandSpec& command = *line.path.back();
     const GlobalOptions& globals = line.globals;
@@ -100,7 +114,9 @@ Report run_command_line(const CommandLine& line, const Environment& environment,
     Context context{
         config, stores, log, progress, signals.token(), config.run.timeout, new_run_id(), line.invocation.has("--dry-run")};
     TerminalOperator person(line.invocation, style);
-    return command.run(line.invocation, context, person);
+    const auto run = [&] { return command.run(line.invocation, context, person); };
+    if (line.invocation.has("--watch")) return watch(line, environment, signals, std::max(*line.invocation.duration("--watch"), Millis(100)), run);
+    return run();
 }
 
 int run_program(const std::vector<std::string>& arguments) {

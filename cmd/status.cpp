@@ -9,6 +9,7 @@ CommandSpec status_command() {
     command.summary = "ask every store: reachable, version, role, lag, latency";
     command.description =
         "The stores are asked all at once, each within --timeout. Exit code 0 when all answer, 1 when some do not, 4 when none does.";
+    command.flags = {watch_flag()};
     command.arguments = {{"STORE", "a store of the configuration; all of them when none is named", false, true}};
     command.examples = {{"ysdb status", "every store"}, {"ysdb status main --timeout 2s --output json", "one store, for a health check"}};
     command.run = [](const Invocation& line, Context& context, Operator&) { return status_report(context, line.arguments); };

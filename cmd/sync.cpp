@@ -1,6 +1,10 @@
+#include <unistd.h>
+
 #include <algorithm>
+#include <cstdlib>
 
 #include "cmd/commands.h"
+#include "cmd/console.h"
 #include "core/sync/manage.h"
 #include "core/sync/run.h"
 #include "core/sync/snapshot.h"
@@ -51,17 +55,35 @@ CommandSpec snapshot_verb() {
 
 FlagSpec set_flag() { return {"--set", "NAME", "the sync set; needed when there are several"}; }
 
+// Whoever started this as a service of Type=notify.
+ServiceManager service_manager() {
+    const Environment environment = read_environment();
+    const auto number = [&](const char* name) {
+        const auto found = environment.find(name);
+        return found == environment.end() ? 0 : std::atoll(found->second.c_str());
+    };
+    ServiceManager manager;
+    if (const auto socket = environment.find("NOTIFY_SOCKET"); socket != environment.end()) manager.socket = socket->second;
+    const bool ours = number("WATCHDOG_PID") == 0 || number("WATCHDOG_PID") == getpid();
+    if (ours && number("WATCHDOG_USEC") > 0) manager.watchdog = Millis(std::max(1ll, number("WATCHDOG_USEC") / 1000));
+    return manager;
+}
+
 Report run(const Invocation& line, Context& context, Operator&) {
     sync::RunOptions options;
     options.set = line.text_or("--set", "");
     options.until_caught_up = line.has("--until-caught-up");
     options.copy.workers = static_cast<int>(line.integer_between("--workers", 1, 64));
-    options.buffer_bytes = std::clamp<std::uint64_t>(*line.size("--buffer"), 1u << 20, 16ull << 30);
+    options.copy.rows_per_range = static_cast<std::uint64_t>(line.integer_between("--range-rows", 1'000, 100'000'000));
+    options.copy.view_age = std::max(*line.duration("--view-age"), Millis(1));
+    options.policy.buffer_bytes = std::clamp<std::uint64_t>(*line.size("--buffer"), 1u << 20, 16ull << 30);
     options.policy.batch_age = std::clamp(*line.duration("--batch-age"), Millis(0), Millis(5'000));
     options.policy.tries = static_cast<int>(line.integer_between("--tries", 1, 100));
     options.lock_wait = *line.duration("--lock-wait");
     options.spool_directory = *line.text("--spool-dir");
-    options.metrics_file = line.text_or("--metrics-file", "");
+    options.vitals.metrics_file = line.text_or("--metrics-file", "");
+    options.vitals.manager = service_manager();
+    options.vitals.metrics_listen = line.text_or("--metrics-listen", "");
     return context.dry_run ? sync::plan_run(context, options) : sync::run(context, options);
 }
 
@@ -74,16 +96,19 @@ CommandSpec run_verb() {
         "missing in the source (publication, slot, the tables that remember) is made first; --dry-run shows it. Runs until SIGTERM or Ctrl-C, then "
         "writes what it has read and says where it stopped; the same command goes on there, also after a kill -9: what is told again is recognised "
         "by its version.\n\n"
-        "A store that cannot be reached is tried again until it can, and holds up the others only once --buffer is full. A row that a store cannot "
+        "A store that cannot be reached is tried again until it can; what waits for it is kept in memory (--buffer), then on disk (spill in [[sync]]), and then when_full says what happens: reading waits, the store is given up, or the run ends. A row that a store cannot "
         "hold becomes a dead letter; a table whose definition changed in a way that changes tell nothing of is halted until `ysdb sync reset TABLE`. "
         "Both show in `ysdb sync status` and make the exit code 8.";
     verb.flags = {set_flag(),
                   {"--until-caught-up", "", "end when everything committed before is in every store"},
                   {"--workers", "N", "readers and writers of a copy that take turns", "3"},
+                  {"--range-rows", "N", "rows that a worker of a copy reads at once, and again when it was killed meanwhile", "200000"},
+                  {"--view-age", "DURATION", "a copy that takes longer looks at the source anew after this, so that it does not hold up vacuum", "15m"},
                   {"--batch-age", "DURATION", "a change waits no longer than this for others to be sent with; 5s at most", "500ms"},
-                  {"--buffer", "SIZE", "how far a store may be behind before reading waits for it", "64MiB"},
+                  {"--buffer", "SIZE", "what may wait for a store in memory; behind it comes the set's spill, on disk", "64MiB"},
                   {"--tries", "N", "tries of a batch that a store refuses, before its rows are tried one by one", "3"},
-                  {"--spool-dir", "DIR", "where large transactions wait for their commit", "/var/tmp"},
+                  {"--spool-dir", "DIR", "where large transactions wait for their commit, and changes for a store that is down", "/var/tmp"},
+                  {"--metrics-listen", "ADDRESS", "serve Prometheus metrics at http://ADDRESS/metrics, like 127.0.0.1:9188"},
                   {"--metrics-file", "FILE", "keep Prometheus metrics in this file, for a node exporter's textfile collector"},
                   {"--lock-wait", "DURATION", "wait this long for another run of the same set", "0s"}};
     verb.examples = {{"ysdb sync run --dry-run", "what would be made in the source, which tables would be copied"},
@@ -112,8 +137,8 @@ CommandSpec status_verb() {
     verb.summary = "how far each store of a set is";
     verb.description = "Shows, from the source, what the server keeps for each set, how far each store is behind, the state of each table and its dead letters. Exit code 1 when a table is "
                        "halted, a slot is lost or there are dead letters.";
-    verb.flags = {{"--set", "NAME", "only this sync set"}, {"--dead-letters", "", "list the changes that a store could not take"}};
-    verb.examples = {{"ysdb sync status", "all sets"}, {"ysdb sync status --dead-letters --output json", "for programs"}};
+    verb.flags = {{"--set", "NAME", "only this sync set"}, {"--dead-letters", "", "list the changes that a store could not take"}, watch_flag()};
+    verb.examples = {{"ysdb sync status", "all sets"}, {"ysdb sync status --watch 2s", "a live view"}, {"ysdb sync status --dead-letters --output json", "for programs"}};
     verb.run = [](const Invocation& line, Context& context, Operator&) { return sync::status(context, {line.text_or("--set", ""), line.has("--dead-letters")}); };
     return verb;
 }

@@ -61,6 +61,20 @@ public:
             problem(*value, error.message(), error.hint());
         }
     }
+    void read(const std::string& name, std::uint64_t& into) {
+        const ResolvedValue* value = find(name);
+        if (value == nullptr) return;
+        try {
+            into = parse_size(value->text, name);
+        } catch (const Error& error) {
+            problem(*value, error.message(), error.hint());
+        }
+    }
+    void read(const std::string& name, std::optional<std::uint64_t>& into) {
+        if (find(name) == nullptr) return;
+        into.emplace();
+        read(name, *into);
+    }
     void read(const std::string& name, std::optional<Millis>& into) {
         if (find(name) == nullptr) return;
         into.emplace();
@@ -213,6 +227,9 @@ void read_syncs(const Resolved& resolved, Values& values, Config& config) {
         values.read(array + ".from", sync.from);
         values.read(array + ".capture", sync.capture);
         values.read(array + ".tables", sync.tables);
+        values.read(array + ".spill", sync.spill);
+        values.read(array + ".when_full", sync.when_full);
+        values.read(array + ".max_slot_wal", sync.max_slot_wal);
         for (std::size_t j = 0; j < count_elements(resolved, array + ".to"); ++j) {
             const std::string prefix = fmt::format("{}.to[{}].", array, j);
             SyncTarget target;

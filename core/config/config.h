@@ -74,6 +74,9 @@ struct SyncConfig {
     std::string from = "main";
     std::string capture = "wal";     // wal, trigger, poll
     std::vector<std::string> tables; // "schema.table"
+    std::uint64_t spill = 1ull << 30;                // bytes on disk, for each store
+    std::string when_full = "block";                 // block, shed, stop
+    std::optional<std::uint64_t> max_slot_wal;       // bytes
     std::vector<SyncTarget> to;
 };
 

@@ -86,6 +86,7 @@ bool fits(const Setting& setting, TomlEntry::Kind kind) {
             return kind == Kind::list;
         case SettingType::text:
         case SettingType::secret:
+        case SettingType::size:
             return kind == Kind::text || kind == Kind::integer;
         default:
             return kind == Kind::text;

@@ -50,6 +50,9 @@ const std::vector<Setting>& setting_table() {
         {"sync[].from", text, "main", "the store that is read"},
         {"sync[].capture", choice, "wal", "how changes are found", false, {"wal", "trigger", "poll"}},
         {"sync[].tables", list, "", "schema.table, in the source", true},
+        {"sync[].spill", size, "1GiB", "changes that wait for a store which is down or slow are kept on disk, up to this, behind what `--buffer` holds; 0: none"},
+        {"sync[].when_full", choice, "block", "what then, when the store takes nothing: block reading for all of its stores, shed the store (its tables are halted, the others go on), or stop the run", false, {"block", "shed", "stop"}},
+        {"sync[].max_slot_wal", size, "", "a store that takes nothing is shed before the source keeps more log than this for the set; without it, never"},
         {"sync[].to[].store", text, "", "the store that is written", true},
         {"sync[].to[].table", text, "", "only this table of the set; without it, all"},
         {"sync[].to[].key", text, "", "Redis: the row's key, with {column} where a value goes"},
@@ -82,6 +85,7 @@ std::string_view type_name(SettingType type) {
         case SettingType::text: return "text";
         case SettingType::integer: return "whole number";
         case SettingType::duration: return "duration";
+        case SettingType::size: return "size";
         case SettingType::choice: return "choice";
         case SettingType::boolean: return "true or false";
         case SettingType::path: return "path";

@@ -13,6 +13,7 @@ enum class SettingType {
     text,
     integer,
     duration,
+    size,      // of bytes
     choice,
     boolean,
     path,      // relative to the file that says it; from a variable, to the working directory

@@ -15,4 +15,6 @@ ChangeCapture* Store::capture(const std::string& kind) {
     throw Error(Code::refused, "store '" + name() + "' cannot be read by capture = \"" + kind + "\"", "see docs/sync.md for which store tells its changes how");
 }
 
+std::unique_ptr<RowWriter> ChangeWriter::resume_copy(const TableInfo&, const std::string&, Deadline) { return nullptr; }
+
 }  // namespace ysdb

@@ -155,6 +155,9 @@ public:
     virtual bool takes_copies() const { return false; }
     // From here on changes go into the copy, too, which nobody sees yet; what an earlier begin left is removed. The writer is thread-safe.
     virtual std::unique_ptr<RowWriter> begin_copy(const TableInfo& source, const std::string& run, Deadline deadline);
+    // The copy of that name which a writer that is gone has left, with all that its RowWriter::apply() had returned from; null: there is
+    // none, or this sink cannot go on with one.
+    virtual std::unique_ptr<RowWriter> resume_copy(const TableInfo& source, const std::string& run, Deadline deadline);
     // The copy is whole: readers see it from here on.
     virtual void finish_copy(const std::string& run, Deadline deadline);
 };

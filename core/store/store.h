@@ -103,11 +103,12 @@ public:
     virtual std::string describe() const = 0;     // "0/1A2B3C4"
 };
 
-// A part of a table that one worker reads: the driver's own words, stable within one snapshot.
+// A part of a table that one worker reads: the driver's own words.
 struct ReadRange {
     std::string id;             // "transaction_history_2026_01[0,4096)"
     std::string token;          // opaque to jobs
     std::uint64_t estimated_rows = 0;
+    std::string layout;         // a range with the same layout holds the same rows for a later snapshot, but for changes since; empty: none does
 };
 
 // A value the source holds but our types cannot (reported with its key; the row is left out).

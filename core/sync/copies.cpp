@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <limits>
-#include <memory>
+#include <set>
 
 #include "core/base/fault.h"
 #include "core/base/retry.h"
@@ -12,74 +12,194 @@
 
 namespace ysdb::sync {
 
-void Copies::start(std::uint32_t epoch) {
-    epoch_ = epoch;
+namespace {
+
+std::unique_ptr<RowWriter> wait_for(std::future<std::unique_ptr<RowWriter>>& writer, const Follower& follower) {
+    try {
+        return writer.get();
+    } catch (const std::future_error&) {
+        throw Error(Code::interrupted, "interrupted while " + follower.name() + " was following");
+    }
+}
+
+}  // namespace
+
+struct Copies::Copy {
+    Follower& follower;
+    TableInfo table;
+    std::unique_ptr<RowWriter> writer;
+    CopyProgress progress;
+    std::unique_ptr<SourceSnapshot> view = {};
+    std::uint64_t position = 0;    // of the first view
+};
+
+// What was begun and can be gone on with, if the sink still has it.
+std::optional<CopyProgress> Copies::unfinished(const TableInfo& table, const Follower& follower) {
+    auto progress = log_.find(table.ref.text(), follower.name(), context_.deadline());
+    if (!progress || progress->version.epoch != epoch_ || progress->columns != columns_text(table)) return std::nullopt;
+    return progress;
+}
+
+void Copies::add(Follower& follower, const TableRef& table, bool begun) {
+    Wanted wanted{table};
+    if (begun) {
+        const TableInfo info = set_.capture.describe(table, context_.deadline());
+        if (const auto progress = unfinished(info, follower)) wanted.begun = follower.resume_copy(info, progress->run, true);
+    }
+    wanted_[&follower].push_back(std::move(wanted));
+}
+
+void Copies::start() {
     working_ = static_cast<int>(wanted_.size());
     for (auto& [follower, tables] : wanted_) {
-        threads_.emplace_back([this, &follower = *follower, &tables = tables](const std::stop_token& stop) {
+        threads_[follower] = std::jthread([this, &follower = *follower, &tables = tables](const std::stop_token& stop) {
             try {
                 copy_into(follower, tables, stop);
-                --working_;
             } catch (const Error& error) {
-                if (error.code() == Code::interrupted) return;
                 const std::lock_guard lock(mutex_);
-                error_ = error;
+                if (error.code() != Code::interrupted) error_ = error;
             }
+            --working_;
         });
     }
 }
 
+void Copies::give_up(const Follower& follower) {
+    const auto found = threads_.find(&follower);
+    if (found == threads_.end()) return;
+    found->second.request_stop();
+    found->second.join();
+    threads_.erase(found);
+}
+
 void Copies::request_stop() {
-    for (std::jthread& thread : threads_) thread.request_stop();
+    for (auto& [follower, thread] : threads_) thread.request_stop();
 }
 
 void Copies::join() {
-    for (std::jthread& thread : threads_) {
+    for (auto& [follower, thread] : threads_) {
         if (thread.joinable()) thread.join();
     }
 }
 
-void Copies::copy_into(Follower& follower, std::vector<TableRef>& tables, const std::stop_token& stop) {
+void Copies::copy_into(Follower& follower, std::vector<Wanted>& tables, const std::stop_token& stop) {
     constexpr RetryPolicy tries{std::numeric_limits<int>::max(), Millis(500), Millis(10'000)};
     int attempt = 0;
-    retry(tries, Deadline::never(), stop,
-          [&] { copy_tables(follower, tables, fmt::format("{}_{}", context_.run_id, ++attempt), stop); },
-          [&](int, const Error& error, Millis) { context_.log.warn("sync.copy", {{"sink", follower.name()}, {"error", error.message()}}); });
+    for (Wanted& wanted : tables) {
+        retry(tries, Deadline::never(), stop,
+              [&] { copy_table(follower, wanted, fmt::format("{}_{}", context_.run_id, ++attempt), stop); },
+              [&](int, const Error& error, Millis) {
+                  context_.log.warn("sync.copy", {{"table", wanted.table.text()}, {"sink", follower.name()}, {"error", error.message()}});
+              });
+    }
 }
 
-// Takes tables out of `tables` as they are done.
-void Copies::copy_tables(Follower& follower, std::vector<TableRef>& tables, const std::string& run, const std::stop_token& stop) {
-    std::vector<TableInfo> infos;
-    std::vector<std::unique_ptr<RowWriter>> writers;
-    for (const TableRef& table : tables) {
-        infos.push_back(set_.capture.describe(table, context_.deadline()));
-        state_.set_table({table.text(), follower.name(), "copying"}, context_.deadline());
-        writers.push_back(follower.begin_copy(infos.back(), run));
+void Copies::copy_table(Follower& follower, Wanted& wanted, const std::string& run, const std::stop_token& stop) {
+    Copy copy{follower, set_.capture.describe(wanted.table, context_.deadline()), nullptr, {}};
+    const std::string table = wanted.table.text();
+    if (wanted.fed) wanted.begun = {};
+    // What nobody fed with changes since is worth nothing, whatever the log says.
+    if (auto progress = unfinished(copy.table, follower); progress && (wanted.fed || wanted.begun.valid())) {
+        if (!wanted.begun.valid()) wanted.begun = follower.resume_copy(copy.table, progress->run, false);
+        copy.writer = wait_for(wanted.begun, follower);
+        if (copy.writer != nullptr) {
+            copy.progress = std::move(*progress);
+            copy.position = copy.progress.version.position;
+            context_.log.info("sync.copy", {{"table", table}, {"sink", follower.name()}, {"done", std::count(copy.progress.done.begin(), copy.progress.done.end(), true)}, {"ranges", copy.progress.ranges.size()}});
+        }
     }
-    // From here on changes go into the copies; the view is of a position behind that.
+    if (copy.writer == nullptr) {
+        wanted.begun = {};
+        state_.set_table({table, follower.name(), "copying"}, context_.deadline());
+        copy.writer = follower.begin_copy(copy.table, run);
+        copy.progress = {run, {}, columns_text(copy.table), {}, {}};
+    }
+    wanted.fed = true;
+    // From here on changes go into the copy; each view is of a position behind that.
+    copy_ranges(copy, stop);
+    copy.writer->flush(context_.deadline());
+    // Not to be taken up once it may have taken the old table's place.
+    log_.forget(table, follower.name(), context_.deadline());
+    follower.finish_copy(wanted.table, copy.progress.run);
+    state_.set_table({table, follower.name(), "following", copy.position, copy.progress.rows, copy.progress.rejected}, context_.deadline());
+    fault::point("sync.copy.state.after");
+}
+
+// A view of the table as it is now. Its definition stays as it is for as long as the view holds its lock. What earlier views have read must still be
+// where it was, and have the same columns: otherwise the copy begins anew.
+void Copies::look(Copy& copy) {
+    copy.view.reset();
+    const std::vector<TableRef> tables{copy.table.ref};
     fault::point("sync.copy.snapshot.before");
-    const auto snapshot = set_.capture.snapshot(set_.name, tables, context_.deadline());
+    copy.view = set_.capture.snapshot(set_.name, tables, context_.deadline());
     fault::point("sync.copy.snapshot.after");
-    const Version version{epoch_, snapshot->position(), 0};
-    for (std::size_t i = 0; i < infos.size(); ++i) {
-        const TableInfo& info = infos[i];
-        const auto ranges = set_.source.rows()->ranges(info, *snapshot, options_.rows_per_range, context_.deadline());
-        const auto progress = context_.progress.begin(info.ref.text() + " -> " + follower.name(), ProgressUnit::rows, info.estimated_rows);
-        CopyCount count;
-        ChangeBatch nothing;   // tells the version, should the table be empty
-        nothing.rows = Batch(&info);
-        nothing.versions = {version};
-        writers[i]->apply(nothing, run, context_.deadline(), [](const RejectedRow&) {});
-        copy_rows(context_,
-                  {set_.source, info, ranges, *snapshot, *writers[i], run, version, options_.workers, options_.batch_bytes,
-                   [&](const RejectedRow& row) { follower.reject_copied(info.ref, row, version); }, *progress},
-                  count, stop);
-        writers[i]->flush(context_.deadline());
-        follower.finish_copy(info.ref, run);
-        state_.set_table({info.ref.text(), follower.name(), "following", snapshot->position(), count.rows, count.rejected}, context_.deadline());
-        fault::point("sync.copy.state.after");
-        tables.erase(std::find(tables.begin(), tables.end(), info.ref));
+    const std::string name = copy.table.ref.text();
+    const auto begin_anew = [&](const std::string& why) {
+        log_.forget(name, copy.follower.name(), context_.deadline());
+        throw Error(Code::refused, name + " " + why + " while it was copied: its copy begins anew").with_retryable();
+    };
+    if (columns_text(set_.capture.describe(copy.table.ref, context_.deadline())) != copy.progress.columns) begin_anew("got other columns");
+    const auto ranges = set_.source.rows()->ranges(copy.table, *copy.view, options_.rows_per_range, context_.deadline());
+    CopyProgress& progress = copy.progress;
+    if (progress.version == Version{}) {
+        progress.version = {epoch_, copy.view->position(), 0};
+        progress.ranges = ranges;
+        progress.done.assign(ranges.size(), false);
+        copy.position = copy.view->position();
+        fault::point("sync.copy.log.before");
+        log_.begin(name, copy.follower.name(), progress, context_.deadline());
+        fault::point("sync.copy.log.after");
+        return;
     }
+    std::set<std::string> layouts;
+    for (const ReadRange& range : ranges) layouts.insert(range.layout);
+    for (const ReadRange& range : progress.ranges) {
+        if (range.layout.empty() || !layouts.contains(range.layout)) begin_anew("was rewritten, or lost a partition,");
+    }
+}
+
+void Copies::copy_ranges(Copy& copy, const std::stop_token& stop) {
+    const std::string name = copy.table.ref.text();
+    CopyProgress& progress = copy.progress;
+    std::mutex mutex;   // guards progress against its workers
+    const auto shown = context_.progress.begin(name + " -> " + copy.follower.name(), ProgressUnit::rows, copy.table.estimated_rows);
+    shown->add(progress.rows);
+    bool told = false;
+    do {
+        look(copy);
+        // A range that is read again through another view holds other rows: never under a token that was used.
+        const std::string batches = fmt::format("{}/{}.{}", progress.run, context_.run_id, ++view_);
+        if (!told) {
+            ChangeBatch nothing;   // tells the oldest version of its rows, should the table be empty
+            nothing.rows = Batch(&copy.table);
+            nothing.versions = {progress.version};
+            copy.writer->apply(nothing, batches, context_.deadline(), [](const RejectedRow&) {});
+            told = true;
+        }
+        std::vector<ReadRange> left;
+        std::vector<std::size_t> numbers;
+        for (std::size_t i = 0; i < progress.ranges.size(); ++i) {
+            if (progress.done[i]) continue;
+            left.push_back(progress.ranges[i]);
+            numbers.push_back(i);
+        }
+        const Version version{epoch_, copy.view->position(), 0};
+        CopyCount count;
+        TableCopy work{set_.source, copy.table, left, *copy.view, *copy.writer, batches, version, options_.workers, options_.batch_bytes,
+                       [&](const RejectedRow& row) { copy.follower.reject_copied(copy.table.ref, row, version); }, *shown};
+        const bool outlives_view = std::none_of(left.begin(), left.end(), [](const ReadRange& range) { return range.layout.empty(); });
+        if (outlives_view) work.until = SteadyClock::now() + options_.view_age;
+        work.range_done = [&](std::size_t index, std::uint64_t rows, std::uint64_t rejected) {
+            fault::point("sync.copy.range.before");
+            log_.range_done(name, copy.follower.name(), numbers[index], rows, rejected, context_.deadline());
+            fault::point("sync.copy.range.after");
+            const std::lock_guard lock(mutex);
+            progress.done[numbers[index]] = true;
+            progress.rows += rows;
+            progress.rejected += rejected;
+        };
+        copy_rows(context_, work, count, stop);
+    } while (std::find(progress.done.begin(), progress.done.end(), false) != progress.done.end());
 }
 
 }  // namespace ysdb::sync

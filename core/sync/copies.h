@@ -1,9 +1,15 @@
 // Copies of tables that are new in a sink, made while their changes go on.
+//
+// A copy reads its table in ranges. After each range the source remembers it, so that a run that died goes on behind it: with a view of its own for
+// the ranges that are left, while the stream tells everything that was committed since the first one (law 3). For the same reason a long copy
+// can let go of its view now and then, and does, so that the source's vacuum is not held up for its whole length.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
+#include <future>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <stop_token>
@@ -12,6 +18,7 @@
 #include <vector>
 
 #include "core/context.h"
+#include "core/sync/copy_log.h"
 #include "core/sync/follower.h"
 #include "core/sync/sets.h"
 #include "core/sync/state.h"
@@ -22,16 +29,19 @@ struct CopyOptions {
     int workers = 3;
     std::size_t batch_bytes = 8u << 20;
     std::uint64_t rows_per_range = 200'000;
+    Millis view_age{15 * 60'000};        // the source is looked at anew after this
 };
 
 // Works on a thread a sink once started: a sink that is away holds up no other's copies. One thread uses it.
 class Copies {
 public:
-    Copies(Context& context, const SyncSet& set, SyncState& state, CopyOptions options) : context_(context), set_(set), state_(state), options_(options) {}
+    Copies(Context& context, const SyncSet& set, SyncState& state, std::uint32_t epoch, CopyOptions options)
+        : context_(context), set_(set), state_(state), log_(set.source, set.name), epoch_(epoch), options_(options) {}
 
-    // Before start(). The follower must live until join() returned.
-    void add(Follower& follower, const TableRef& table) { wanted_[&follower].push_back(table); }
-    void start(std::uint32_t epoch);
+    // Before the follower is told anything: what an earlier run has copied is worth something only with every change since. The follower
+    // must live until join() returned.
+    void add(Follower& follower, const TableRef& table, bool begun);
+    void start();
 
     bool working() const { return working_ > 0; }
     // Why they ended before they were done, once they did.
@@ -40,24 +50,37 @@ public:
         return error_;
     }
 
+    // No more copies into it, which was stopped. Waits until its thread has ended.
+    void give_up(const Follower& follower);
     // What it waits for in a follower is ended by stopping that.
     void request_stop();
     void join();
 
 private:
-    void copy_into(Follower& follower, std::vector<TableRef>& tables, const std::stop_token& stop);
-    void copy_tables(Follower& follower, std::vector<TableRef>& tables, const std::string& run, const std::stop_token& stop);
+    struct Wanted {
+        TableRef table;
+        std::future<std::unique_ptr<RowWriter>> begun = {};   // of an earlier run; not valid() without one
+        bool fed = false;                                     // changes go into what was begun
+    };
+    struct Copy;
+
+    void copy_into(Follower& follower, std::vector<Wanted>& tables, const std::stop_token& stop);
+    void copy_table(Follower& follower, Wanted& wanted, const std::string& run, const std::stop_token& stop);
+    std::optional<CopyProgress> unfinished(const TableInfo& table, const Follower& follower);
+    void look(Copy& copy);
+    void copy_ranges(Copy& copy, const std::stop_token& stop);
 
     Context& context_;
     const SyncSet& set_;
     SyncState& state_;
+    CopyLog log_;
+    std::uint32_t epoch_;
     CopyOptions options_;
-    std::uint32_t epoch_ = 0;
-    std::map<Follower*, std::vector<TableRef>> wanted_;
-    std::atomic<int> working_{0};
+    std::map<Follower*, std::vector<Wanted>> wanted_;
+    std::atomic<int> working_{0}, view_{0};
     mutable std::mutex mutex_;
     std::optional<Error> error_;
-    std::vector<std::jthread> threads_;   // last: they use all of the above
+    std::map<const Follower*, std::jthread> threads_;   // last: they use all of the above
 };
 
 }  // namespace ysdb::sync

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <limits>
 #include <random>
 
 #include "core/base/fault.h"
@@ -52,7 +53,7 @@ ChangeBatch slice(const ChangeBatch& changes, std::size_t from, std::size_t to) 
 }  // namespace
 
 Follower::Follower(Context& context, SyncState& state, Store& sink, std::vector<Route> routes, FollowPolicy policy)
-    : context_(context), state_(state), sink_(sink), routes_(std::move(routes)), policy_(policy) {
+    : context_(context), state_(state), sink_(sink), routes_(std::move(routes)), policy_(std::move(policy)), spill_(policy_.spill_directory, policy_.spill_bytes) {
     status_.sink = sink_.name();
     status_.state = "working";
     for (const Route& route : routes_) tables_[route.table].route = route;
@@ -68,15 +69,19 @@ void Follower::stop() {
 
 // --- what others call ---
 
-void Follower::in_thread(std::function<void()> work) {
-    std::packaged_task<void()> task(std::move(work));
-    auto done = task.get_future();
+void Follower::enqueue(std::packaged_task<void()> task) {
     {
         const std::lock_guard lock(mutex_);
         if (thread_.get_stop_token().stop_requested()) throw Error(Code::interrupted, "interrupted while " + sink_.name() + " was following");
         commands_.push_back(std::move(task));
     }
     wake_.notify_all();
+}
+
+void Follower::in_thread(std::function<void()> work) {
+    std::packaged_task<void()> task(std::move(work));
+    auto done = task.get_future();
+    enqueue(std::move(task));
     try {
         done.get();
     } catch (const std::future_error&) {
@@ -98,11 +103,43 @@ void Follower::halt(const TableRef& table, const std::string& reason) {
 void Follower::push(std::shared_ptr<const Segment> segment) {
     {
         const std::lock_guard lock(mutex_);
-        backlog_ += segment->bytes;
+        if (given_up_) return;
         ++pushed_;
-        queue_.push_back(std::move(segment));
+        spill_refused_ = false;
+        if (backlog_ > policy_.buffer_bytes && policy_.spill_bytes > 0 && !(spill_refused_ = !spill_.push(*segment))) {
+            if (queue_.empty() || queue_.back().spilled == 0) queue_.push_back({});
+            ++queue_.back().spilled;
+        } else {
+            backlog_ += segment->bytes;
+            queue_.push_back({std::move(segment)});
+        }
     }
     wake_.notify_all();
+}
+
+// Under the lock.
+std::shared_ptr<const Segment> Follower::next_waiting() {
+    Waiting& first = queue_.front();
+    std::shared_ptr<const Segment> segment = std::move(first.segment);
+    if (segment == nullptr) {
+        segment = spill_.pop();
+        backlog_ += segment->bytes;
+        spill_refused_ = false;
+        --first.spilled;
+    }
+    if (first.spilled == 0) queue_.pop_front();
+    return segment;
+}
+
+void Follower::give_up(const std::string& reason) {
+    const std::lock_guard lock(mutex_);
+    given_up_ = true;
+    queue_.clear();
+    backlog_ = 0;
+    flushed_ = pushed_;
+    status_.state = "given up";
+    status_.error = reason;
+    done_.notify_all();
 }
 
 bool Follower::drain(Millis span) {
@@ -114,20 +151,27 @@ bool Follower::drain(Millis span) {
     return whole;
 }
 
-std::size_t Follower::backlog_bytes() const {
+bool Follower::full() const {
     const std::lock_guard lock(mutex_);
-    return backlog_;
+    return backlog_ > policy_.buffer_bytes && (policy_.spill_bytes == 0 || spill_refused_);
 }
 
 std::uint64_t Follower::durable() const {
     const std::lock_guard lock(mutex_);
-    return durable_;
+    return given_up_ ? std::numeric_limits<std::uint64_t>::max() : durable_;
+}
+
+std::optional<Error> Follower::failure() const {
+    const std::lock_guard lock(mutex_);
+    return failure_;
 }
 
 SinkState Follower::status() const {
     const std::lock_guard lock(mutex_);
     SinkState status = status_;
     status.position = durable_;
+    status.waiting_bytes = backlog_;
+    status.spilled_bytes = spill_.bytes();
     status.lag_p50_ms = lag_.quantile(0.5);
     status.lag_p99_ms = lag_.quantile(0.99);
     return status;
@@ -153,10 +197,34 @@ std::unique_ptr<RowWriter> Follower::begin_copy(const TableInfo& info, const std
     return writer;
 }
 
+std::future<std::unique_ptr<RowWriter>> Follower::resume_copy(const TableInfo& info, const std::string& run, bool first) {
+    auto promise = std::make_shared<std::promise<std::unique_ptr<RowWriter>>>();
+    auto writer = promise->get_future();
+    enqueue(std::packaged_task<void()>([this, promise, info, run, first] {
+        Table& table = tables_.at(info.ref);
+        if (!first && !table.active) return promise->set_value(nullptr);
+        for (Millis pause = policy_.retry_first;; pause = std::min(pause * 2, policy_.retry_longest)) {
+            try {
+                auto found = writer_of(table).resume_copy(info, run, context_.deadline());
+                if (found != nullptr) table.active = true;
+                return promise->set_value(std::move(found));
+            } catch (const Error& error) {
+                if (!error.retryable() && error.code() != Code::connect) return promise->set_value(nullptr);
+                say("retrying", error.message());
+                context_.log.warn("sync.retry", {{"sink", sink_.name()}, {"error", error.message()}});
+                if (!pause_for(jittered(pause), thread_.get_stop_token())) return;
+            }
+        }
+    }));
+    return writer;
+}
+
 void Follower::finish_copy(const TableRef& ref, const std::string& run) {
     in_thread([&] {
+        Table& table = tables_.at(ref);
+        if (!table.active) throw Error(Code::refused, ref.text() + " was halted while it was copied: its copy begins anew").with_retryable();
         fault::point("sync.copy.finish.before");
-        writer_of(tables_.at(ref)).finish_copy(run, context_.deadline());
+        writer_of(table).finish_copy(run, context_.deadline());
         fault::point("sync.copy.finish.after");
     });
 }
@@ -176,11 +244,15 @@ void Follower::work(std::stop_token stop) {
             if (unflushed_.empty()) wake_.wait(lock, stop, news);
             else wake_.wait_until(lock, stop, oldest_ + policy_.batch_age, news);
             commands.swap(commands_);
-            while (!queue_.empty() && unflushed_bytes_ < policy_.batch_bytes && unflushed_rows_ < policy_.batch_rows) {
-                unflushed_bytes_ += queue_.front()->bytes;
-                unflushed_rows_ += queue_.front()->rows;
-                taken.push_back(std::move(queue_.front()));
-                queue_.pop_front();
+            try {
+                while (!queue_.empty() && unflushed_bytes_ < policy_.batch_bytes && unflushed_rows_ < policy_.batch_rows) {
+                    taken.push_back(next_waiting());
+                    unflushed_bytes_ += taken.back()->bytes;
+                    unflushed_rows_ += taken.back()->rows;
+                }
+            } catch (const Error& error) {
+                failure_ = error;
+                break;
             }
             hurry = hurry_ && queue_.empty();
         }
@@ -198,9 +270,9 @@ void Follower::work(std::stop_token stop) {
             const bool due = SteadyClock::now() >= oldest_ + policy_.batch_age || unflushed_bytes_ >= policy_.batch_bytes || unflushed_rows_ >= policy_.batch_rows;
             if (!unflushed_.empty() && (idle || due || hurry)) attempt([&] { flush(); }, stop);
         } catch (const Error& error) {
-            if (error.code() == Code::interrupted) break;
-            say("failed", error.message());
-            context_.log.error("sync.sink", {{"sink", sink_.name()}, {"error", error.message()}});
+            const std::lock_guard lock(mutex_);
+            if (error.code() != Code::interrupted) failure_ = error;
+            break;
         }
     }
     const std::lock_guard lock(mutex_);

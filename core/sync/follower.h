@@ -9,6 +9,8 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -16,6 +18,7 @@
 #include "core/sync/lag.h"
 #include "core/store/changes.h"
 #include "core/sync/routes.h"
+#include "core/sync/spill.h"
 #include "core/sync/state.h"
 
 namespace ysdb::sync {
@@ -24,6 +27,9 @@ struct FollowPolicy {
     Millis batch_age{500};                     // a change waits no longer than this to be sent
     std::size_t batch_bytes = 16u << 20;
     std::uint64_t batch_rows = 100'000;
+    std::size_t buffer_bytes = 64u << 20;      // what waits for the sink in memory
+    std::uint64_t spill_bytes = 0;             // and, behind that, on disk
+    std::string spill_directory = "/var/tmp";
     int tries = 3;                             // of a batch that the server refuses, before its rows are tried one by one
     Millis retry_first{100}, retry_longest{10'000};  // pauses while a sink cannot be reached
 };
@@ -44,16 +50,25 @@ public:
     void push(std::shared_ptr<const Segment> segment);
     // Without waiting for what is queued; whoever waits for it is told.
     void stop();
+    // After stop(): what waits for it is forgotten, and what it has counts no more.
+    void give_up(const std::string& reason);
     // Flushes what was pushed so far; false when it did not within `span`.
     bool drain(Millis span);
 
-    std::size_t backlog_bytes() const;
-    std::uint64_t durable() const;             // every position below is in the sink
+    // No more can be kept for it.
+    bool full() const;
+    std::uint64_t durable() const;             // every position below is in the sink; the highest there is once it was given up
+    // Why it ended without being told to.
+    std::optional<Error> failure() const;
     SinkState status() const;
 
     // A new copy of a table (ChangeWriter::begin_copy, finish_copy), between two batches.
     bool takes_copies(const TableRef& table);
     std::unique_ptr<RowWriter> begin_copy(const TableInfo& table, const std::string& run);
+    // One that was begun, by a run that died (`first`: nothing was pushed yet) or by a try that failed: null where the sink has none, or changes were
+    // left out of it meanwhile. Waits until the sink can be reached; the promise is broken when this ends before.
+    std::future<std::unique_ptr<RowWriter>> resume_copy(const TableInfo& table, const std::string& run, bool first);
+    // Throws Error(refused, retryable) when the table was halted since the copy was begun.
     void finish_copy(const TableRef& table, const std::string& run);
     void reject_copied(const TableRef& table, const RejectedRow& row, const Version& version);
 
@@ -68,8 +83,16 @@ private:
         bool isolated = false;                       // what is not flushed was told row by row
     };
 
+    // What waits for the sink, in order: a segment, or a number of them in the spill.
+    struct Waiting {
+        std::shared_ptr<const Segment> segment;
+        std::uint64_t spilled = 0;
+    };
+
+    void enqueue(std::packaged_task<void()> task);
     void in_thread(std::function<void()> work);
     void work(std::stop_token stop);
+    std::shared_ptr<const Segment> next_waiting();
     void take(const std::shared_ptr<const Segment>& segment);
     void apply(const SegmentPart& part);
     void apply_rows(Table& table, const ChangeBatch& changes);
@@ -102,9 +125,13 @@ private:
     mutable std::mutex mutex_;
     std::condition_variable_any wake_;
     std::condition_variable done_;
-    std::deque<std::shared_ptr<const Segment>> queue_;
+    std::deque<Waiting> queue_;
+    Spill spill_;
+    bool spill_refused_ = false;                     // the last push was
+    bool given_up_ = false;
+    std::optional<Error> failure_;
     std::deque<std::packaged_task<void()>> commands_;
-    std::size_t backlog_ = 0;
+    std::size_t backlog_ = 0;                        // in memory, not flushed
     std::uint64_t durable_ = 0;
     std::uint64_t pushed_ = 0, flushed_ = 0;         // segments
     bool hurry_ = false;                             // flush without waiting for age

@@ -9,6 +9,7 @@
 #include "core/base/fault.h"
 #include "core/base/text.h"
 #include "core/plan/runner_lock.h"
+#include "core/sync/copy_log.h"
 #include "core/sync/sets.h"
 #include "core/sync/state.h"
 #include "core/value/show.h"
@@ -66,7 +67,7 @@ Report status(Context& context, const StatusOptions& options) {
     Report report;
     report.title = "sync";
     Table slots{"sets", "", {{"set"}, {"from"}, {"capture"}, {"state"}, {"running"}, {"confirmed"}, {"behind", Unit::bytes}, {"retained", Unit::bytes}, {"epoch", Unit::count}}, {}, false};
-    Table sinks{"sinks", "", {{"set"}, {"sink"}, {"state"}, {"position"}, {"behind", Unit::bytes}, {"lag_ms", Unit::count, "lag (ms)"}, {"changes", Unit::count}, {"seen_s", Unit::seconds, "said"}, {"error"}}, {}, false};
+    Table sinks{"sinks", "", {{"set"}, {"sink"}, {"state"}, {"position"}, {"behind", Unit::bytes}, {"lag_ms", Unit::count, "lag (ms)"}, {"changes", Unit::count}, {"rate", Unit::rows_per_s}, {"eta_s", Unit::seconds, "ETA"}, {"seen_s", Unit::seconds, "said"}, {"error"}}, {}, false};
     Table tables{"tables", "", {{"set"}, {"table"}, {"sink"}, {"state"}, {"copied", Unit::count, "rows copied"}, {"dead_letters", Unit::count, "dead letters"}, {"reason"}}, {}, false};
     Table letters{"dead_letters", "changes that a sink could not take", {{"set"}, {"sink"}, {"table"}, {"key"}, {"column"}, {"reason"}, {"version"}, {"tries", Unit::count}, {"at"}}, {}, false};
     for (const std::string& name : options.set.empty() ? set_names(context.config) : std::vector{options.set}) {
@@ -77,8 +78,10 @@ Report status(Context& context, const StatusOptions& options) {
         add_slot(report, set, now, prepared ? state.set(context.deadline()) : std::nullopt, slots);
         for (const SinkState& sink : state.sinks(context.deadline())) {
             const bool quiet = sink.age_s > stale_s && now.active_pid == 0;
-            sinks.rows.push_back({set.name, sink.sink, quiet ? "not running" : sink.state, lsn_text(sink.position), static_cast<std::int64_t>(now.position - std::min(now.position, sink.position)), sink.lag_ms,
-                                  static_cast<std::int64_t>(sink.changes), sink.age_s, sink.error});
+            const std::uint64_t behind = now.position - std::min(now.position, sink.position);
+            sinks.rows.push_back({set.name, sink.sink, quiet ? "not running" : sink.state, lsn_text(sink.position), static_cast<std::int64_t>(behind), sink.lag_ms,
+                                  static_cast<std::int64_t>(sink.changes), quiet ? 0.0 : sink.changes_per_s, quiet || sink.log_per_s <= 0 || behind == 0 ? Value() : Value(static_cast<double>(behind) / sink.log_per_s),
+                                  sink.age_s, sink.error});
         }
         const auto counts = state.dead_letter_counts(context.deadline());
         const std::vector<TableState> known = state.tables(context.deadline());
@@ -87,8 +90,15 @@ Report status(Context& context, const StatusOptions& options) {
             const auto count = counts.find({route.sink, route.table.text()});
             const std::int64_t dead = count == counts.end() ? 0 : static_cast<std::int64_t>(count->second);
             const std::string now_state = found == known.end() ? "new" : found->state;
-            tables.rows.push_back({set.name, route.table.text(), route.sink, now_state, found == known.end() ? Value() : Value(static_cast<std::int64_t>(found->rows)), dead,
-                                   found == known.end() ? "" : found->reason});
+            Value rows = found == known.end() ? Value() : Value(static_cast<std::int64_t>(found->rows));
+            std::string reason = found == known.end() ? "" : found->reason;
+            if (now_state == "copying") {
+                if (const auto copy = CopyLog(set.source, set.name).find(route.table.text(), route.sink, context.deadline())) {
+                    rows = static_cast<std::int64_t>(copy->rows);
+                    reason = fmt::format("{} of {} ranges", std::count(copy->done.begin(), copy->done.end(), true), copy->ranges.size());
+                }
+            }
+            tables.rows.push_back({set.name, route.table.text(), route.sink, now_state, std::move(rows), dead, std::move(reason)});
             if (now_state == "halted" || dead > 0) report.code = Code::differences;
         }
         if (options.dead_letters) {

@@ -3,19 +3,21 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <atomic>
 #include <map>
 #include <optional>
 #include <thread>
 
+#include "core/base/fault.h"
 #include "core/base/retry.h"
 #include "core/base/text.h"
 #include "core/plan/runner_lock.h"
 #include "core/store/lines/lines.h"
 #include "core/sync/copies.h"
-#include "core/sync/metrics.h"
 #include "core/sync/sets.h"
 #include "core/sync/standing.h"
 #include "core/sync/state.h"
+#include "core/sync/vitals.h"
 #include "core/sync/watermark.h"
 #include "core/value/version_text.h"
 
@@ -33,7 +35,7 @@ class Runner {
 public:
     Runner(Context& context, const RunOptions& options)
         : context_(context), options_(options), set_(open_set(context, options.set)), state_(set_.source, set_.name), watermark_(context, state_),
-          copies_(context, set_, state_, options.copy) {}
+          vitals_(context, state_, set_.name, options.vitals) {}
 
     // None: the source failed over while this ran; begin anew there.
     std::optional<Report> run() {
@@ -41,9 +43,11 @@ public:
         state_.prepare(context_.deadline());
         settled_ = Standing(context_, set_, state_).settle();
         watermark_.begin(settled_.confirmed);
+        copies_.emplace(context_, set_, state_, settled_.epoch, options_.copy);
         start_followers();
         open_stream();
-        copies_.start(settled_.epoch);
+        copies_->start();
+        vitals_.ready();
         keeper_ = std::jthread([this](std::stop_token stop) { keep(std::move(stop)); });
         try {
             follow();
@@ -53,7 +57,7 @@ public:
             throw;
         }
         end_keeper();
-        copies_.request_stop();
+        copies_->request_stop();
         if (failed_over_) {
             end_copies();
             followers_.clear();
@@ -65,9 +69,9 @@ public:
 private:
     // They may be waiting for a sink: the sinks end first, and are taken apart only when nobody uses them.
     void end_copies() {
-        copies_.request_stop();
+        copies_->request_stop();
         for (const auto& follower : followers_) follower->stop();
-        copies_.join();
+        copies_->join();
     }
 
     void take_lock(Millis wait) {
@@ -81,6 +85,8 @@ private:
     void start_followers() {
         for (const std::string& sink : set_.sinks) {
             FollowPolicy policy = options_.policy;
+            policy.spill_bytes = set_.config.spill;
+            policy.spill_directory = options_.spool_directory;
             policy.batch_age = std::min(policy.batch_age, context_.stores.get(sink).changes()->batch_age());
             followers_.push_back(std::make_unique<Follower>(context_, state_, context_.stores.get(sink), set_.routes_to(sink), policy));
         }
@@ -93,7 +99,7 @@ private:
                 follower.activate(route->table, table.reshaped);
                 followed[route->table] = true;
             } else if (table.state != "halted" && follower.takes_copies(route->table)) {
-                copies_.add(follower, route->table);
+                copies_->add(follower, route->table, table.state == "copying");
             } else if (table.state != "halted") {
                 follower.activate(route->table, {});
                 state_.set_table({table.table, table.sink, "following", settled_.confirmed}, context_.deadline());
@@ -140,6 +146,7 @@ private:
                 }
                 hold_back();
                 stream_->acknowledge(watermark_.confirmed());
+                vitals_.alive();
                 pause_ = Millis(200);
                 if (options_.until_caught_up && caught_up()) break;
             } catch (const Error& error) {
@@ -147,10 +154,11 @@ private:
                 if (!error.retryable()) throw;
                 context_.log.warn("sync.source", {{"store", set_.source.name()}, {"error", error.message()}, {"again_ms", pause_.count()}});
                 stream_.reset();
+                vitals_.alive();
                 if (!pause_for(pause_, context_.stop)) break;
                 pause_ = std::min(pause_ * 2, Millis(10'000));
             }
-            if (copies_.failure()) break;
+            if (copies_->failure()) break;
         }
     }
 
@@ -178,7 +186,18 @@ private:
         if (SteadyClock::now() - looked_at_ < look_every) return;
         looked_at_ = SteadyClock::now();
         const CaptureState now = set_.capture.look(set_.name, context_.deadline());
-        if (now.running_out()) context_.log.warn("sync.slot", {{"set", set_.name}, {"retained", human_bytes(static_cast<double>(now.retained_bytes))}, {"left", human_bytes(static_cast<double>(*now.left_bytes))}});
+        retained_bytes_ = now.retained_bytes;
+        const std::string retained = human_bytes(static_cast<double>(now.retained_bytes));
+        if (now.running_out()) context_.log.warn("sync.slot", {{"set", set_.name}, {"retained", retained}, {"left", human_bytes(static_cast<double>(*now.left_bytes))}});
+        if (!set_.config.max_slot_wal || now.retained_bytes <= *set_.config.max_slot_wal) return;
+        // A sink that takes what it is told, only late, is not to blame.
+        Follower* last = nullptr;
+        for (const auto& follower : followers_) {
+            const bool stuck = follower->status().state == "retrying";
+            if (stuck && (last == nullptr || follower->durable() < last->durable())) last = follower.get();
+        }
+        if (last != nullptr) too_heavy_ = last;
+        else context_.log.warn("sync.slot", {{"set", set_.name}, {"retained", retained}, {"max_slot_wal", human_bytes(static_cast<double>(*set_.config.max_slot_wal))}});
     }
 
     void hand_out(std::shared_ptr<Segment> segment) {
@@ -194,10 +213,48 @@ private:
         for (const auto& follower : followers_) follower->push(segment);
     }
 
-    // A sink that is too far behind holds up reading, but not the word that this side lives.
+    // What a sink cannot take waits for it in memory, then on disk; what happens then is the set's to say. Whoever waits here still tells the
+    // source that this side lives.
     void hold_back() {
-        const auto full = [this] { return std::any_of(followers_.begin(), followers_.end(), [&](const auto& f) { return f->backlog_bytes() > options_.buffer_bytes; }); };
-        while (full() && pause_for(Millis(20), context_.stop)) stream_->acknowledge(watermark_.confirmed());
+        for (const auto& follower : followers_) {
+            if (const auto failure = follower->failure()) throw *failure;
+        }
+        while (!context_.stop.stop_requested()) {
+            if (Follower* const heavy = too_heavy_.exchange(nullptr)) give_up(*heavy, "the source kept more than max_slot_wal for it");
+            // Of several, one that is stuck: it is the one that something can be done about.
+            auto full = followers_.end();
+            for (auto each = followers_.begin(); each != followers_.end(); ++each) {
+                if ((*each)->full() && (full == followers_.end() || (*each)->status().state == "retrying")) full = each;
+            }
+            if (full == followers_.end()) return;
+            // One that is only slower than reading is waited for, whatever the policy.
+            const bool stuck = (*full)->status().state == "retrying";
+            if (stuck && set_.config.when_full == "shed") {
+                give_up(**full, "more changes waited for it than fit into --buffer and spill");
+                continue;
+            }
+            if (stuck && set_.config.when_full == "stop") {
+                throw Error(Code::partial, fmt::format("sync {}: more changes wait for '{}' than fit into --buffer and spill", set_.name, (*full)->name()), "ysdb sync run   (goes on where it was)");
+            }
+            pause_for(Millis(20), context_.stop);
+            vitals_.alive();
+            stream_->acknowledge(watermark_.confirmed());
+        }
+    }
+
+    // The others go on without it; what it has is copied anew one day. Written down before its position counts no more.
+    void give_up(Follower& follower, const std::string& reason) {
+        context_.log.error("sync.shed", {{"sink", follower.name()}, {"reason", reason}});
+        follower.stop();
+        copies_->give_up(follower);
+        fault::point("sync.shed.before");
+        for (const Route& route : follower.routes()) {
+            TableState state{route.table.text(), follower.name(), "halted"};
+            state.reason = "given up: " + reason;
+            state_.set_table(state, context_.deadline());
+        }
+        fault::point("sync.shed.after");
+        follower.give_up(reason);
     }
 
     std::uint64_t durable() const {
@@ -234,33 +291,18 @@ private:
     void say_status() {
         if (SteadyClock::now() - said_at_ < status_every) return;
         said_at_ = SteadyClock::now();
-        std::vector<SinkState> all;
-        for (const auto& follower : followers_) {
-            all.push_back(follower->status());
-            say(all.back());
-        }
-        tell_metrics(all);
+        vitals_.tell(vital_signs());
         watch_slot();
     }
 
-    // Somebody's full disk is no reason to stop following.
-    void tell_metrics(const std::vector<SinkState>& all) {
-        if (options_.metrics_file.empty()) return;
-        try {
-            write_metrics(options_.metrics_file, set_.name, settled_.epoch, watermark_.confirmed(), watermark_.told(), all);
-        } catch (const Error& error) {
-            context_.log.warn("sync.metrics", {{"file", options_.metrics_file}, {"error", error.message()}});
-        }
-    }
-    void say(const SinkState& status) {
-        SinkState& before = said_[status.sink];
-        if (before.position == status.position && before.state == status.state && before.error == status.error) return;
-        state_.set_sink(status, context_.deadline());
-        before = status;
+    VitalSigns vital_signs() const {
+        VitalSigns now{settled_.epoch, watermark_.told(), watermark_.confirmed(), retained_bytes_, {}};
+        for (const auto& follower : followers_) now.sinks.push_back(follower->status());
+        return now;
     }
 
     bool caught_up() {
-        if (copies_.working()) return false;
+        if (copies_->working()) return false;
         if (target_ == 0) target_ = set_.capture.look(set_.name, context_.deadline()).position;
         return durable() >= target_;
     }
@@ -273,7 +315,7 @@ private:
         try {
             watermark_.confirm(durable());
             if (stream_ != nullptr) stream_->acknowledge(watermark_.confirmed(), true);
-            for (const auto& follower : followers_) say(follower->status());
+            vitals_.tell(vital_signs(), true);
         } catch (const Error& error) {
             context_.log.warn("sync.source", {{"store", set_.source.name()}, {"error", error.message()}});
             whole = false;
@@ -289,7 +331,7 @@ private:
         }
         end_copies();
         followers_.clear();
-        if (const auto error = copies_.failure()) {
+        if (const auto error = copies_->failure()) {
             report.code = error->code();
             report.warnings.push_back(error->message() + (error->hint().empty() ? "" : "; " + error->hint()));
         }
@@ -330,14 +372,16 @@ private:
     SetState settled_;
     std::map<TableRef, std::vector<ColumnInfo>> known_;    // as told
     Watermark watermark_;
-    Copies copies_;
+    Vitals vitals_;
     std::uint64_t target_ = 0;       // until_caught_up
     SteadyClock::time_point confirmed_at_{}, said_at_{}, looked_at_{};
     bool failed_over_ = false;
-    std::map<std::string, SinkState> said_;
+    std::atomic<Follower*> too_heavy_{nullptr};   // to be given up
+    std::uint64_t retained_bytes_ = 0;            // the keeper's
     Millis pause_{200};
     std::unique_ptr<ChangeSource> stream_;
     std::vector<std::unique_ptr<Follower>> followers_;
+    std::optional<Copies> copies_;   // from settling on; after what it uses
     std::jthread keeper_;
 };
 
@@ -376,6 +420,7 @@ Report run(Context& context, const RunOptions& options) {
             // The sessions of before are still found to be dead, and the new primary may need a moment.
             if (!failed_over || !error.retryable() || error.code() == Code::interrupted) throw;
             context.log.warn("sync.source", {{"error", error.message()}, {"again_ms", pause.count()}});
+            options.vitals.manager.tell("WATCHDOG=1");
             if (!pause_for(pause, context.stop)) throw;
         }
     }

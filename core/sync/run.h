@@ -12,6 +12,7 @@
 #include "core/report/report.h"
 #include "core/sync/copies.h"
 #include "core/sync/follower.h"
+#include "core/sync/vitals.h"
 
 namespace ysdb::sync {
 
@@ -19,11 +20,10 @@ struct RunOptions {
     std::string set;                           // empty: the only one
     bool until_caught_up = false;              // end when everything that was committed before is everywhere
     CopyOptions copy;                          // of tables that are new
-    std::size_t buffer_bytes = 64u << 20;      // a sink may be behind by this much before reading waits for it
     FollowPolicy policy;
     Millis lock_wait{0};
-    std::string spool_directory = "/var/tmp";
-    std::string metrics_file;                  // written every few seconds, for a node exporter; empty: none
+    std::string spool_directory = "/var/tmp";  // of large transactions, and of what waits for a sink
+    VitalOptions vitals;
 };
 
 // What run would install and copy. Reads only.

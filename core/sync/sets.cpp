@@ -29,7 +29,7 @@ SyncSet open_set(Context& context, const std::string& name) {
     const std::string& set = routes.front().set;
     const auto config = std::find_if(context.config.syncs.begin(), context.config.syncs.end(), [&](const SyncConfig& sync) { return sync.name == set; });
     Store& source = context.stores.get(config->from);
-    SyncSet found{set, config->capture, source, *source.capture(config->capture), routes, {}, {}};
+    SyncSet found{set, config->capture, *config, source, *source.capture(config->capture), routes, {}, {}};
     for (const Route& route : routes) {
         if (context.stores.get(route.sink).changes() == nullptr) {
             throw Error(Code::config, "sync " + set + ": store '" + route.sink + "' cannot follow changes", "ClickHouse, Redis and Kafka can; take it out of [[sync.to]]");

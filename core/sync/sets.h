@@ -13,6 +13,7 @@ namespace ysdb::sync {
 struct SyncSet {
     std::string name;
     std::string capture_kind;
+    const SyncConfig& config;
     Store& source;
     ChangeCapture& capture;
     std::vector<Route> routes;         // of stores that take changes

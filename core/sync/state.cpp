@@ -47,7 +47,8 @@ TableRef ref_of(const std::string& text) {
 
 SyncState::SyncState(Store& source, std::string set) : sql_(sql_of(source)), set_(std::move(set)) {}
 
-bool SyncState::prepared(Deadline deadline) { return sql_.query("SELECT to_regclass('ysdb.dead_letters') IS NOT NULL", deadline).row(0).truth(0); }
+// By the table that was added to them last.
+bool SyncState::prepared(Deadline deadline) { return sql_.query("SELECT to_regclass('ysdb.sync_copied_ranges') IS NOT NULL", deadline).row(0).truth(0); }
 
 void SyncState::prepare(Deadline deadline) {
     if (prepared(deadline)) return;
@@ -123,27 +124,36 @@ void SyncState::forget_copies(const std::optional<std::string>& table, Deadline 
 }
 
 void SyncState::drop_table(const std::string& table, const std::string& sink, Deadline deadline) {
-    sql_.query("DELETE FROM ysdb.sync_tables WHERE set_name = $1 AND table_name = $2 AND sink = $3", Params{set_, table, sink}, deadline);
+    for (const std::string of : {"sync_copied_ranges", "sync_copies", "sync_tables"}) {
+        sql_.query("DELETE FROM ysdb." + of + " WHERE set_name = $1 AND table_name = $2 AND sink = $3", Params{set_, table, sink}, deadline);
+    }
 }
 
 std::vector<SinkState> SyncState::sinks(Deadline deadline) {
     if (!prepared(deadline)) return {};
     const SqlResult result = sql_.query(
-        "SELECT sink, position, changes, lag_ms, state, error, extract(epoch FROM clock_timestamp() - updated_at) FROM ysdb.sync_sinks WHERE set_name = $1 ORDER BY 1", Params{set_}, deadline);
+        "SELECT sink, position, changes, lag_ms, state, error, extract(epoch FROM clock_timestamp() - updated_at), changes_per_s, log_per_s FROM ysdb.sync_sinks WHERE set_name = $1 ORDER BY 1", Params{set_}, deadline);
     std::vector<SinkState> sinks;
     for (std::size_t i = 0; i < result.rows(); ++i) {
         const SqlRow row = result.row(i);
-        sinks.push_back({row.text(0), static_cast<std::uint64_t>(row.integer(1)), static_cast<std::uint64_t>(row.integer(2)), row.integer(3), 0, 0, row.text(4), row.text(5), row.real(6)});
+        SinkState sink{row.text(0), static_cast<std::uint64_t>(row.integer(1)), static_cast<std::uint64_t>(row.integer(2)), row.integer(3)};
+        sink.state = row.text(4);
+        sink.error = row.text(5);
+        sink.age_s = row.real(6);
+        sink.changes_per_s = row.real(7);
+        sink.log_per_s = row.real(8);
+        sinks.push_back(std::move(sink));
     }
     return sinks;
 }
 
 void SyncState::set_sink(const SinkState& sink, Deadline deadline) {
     sql_.query(
-        "INSERT INTO ysdb.sync_sinks (set_name, sink, position, changes, lag_ms, state, error) VALUES ($1, $2, $3, $4, $5, $6, $7)"
+        "INSERT INTO ysdb.sync_sinks (set_name, sink, position, changes, lag_ms, state, error, changes_per_s, log_per_s) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
         " ON CONFLICT (set_name, sink) DO UPDATE SET position = excluded.position, changes = excluded.changes, lag_ms = excluded.lag_ms, state = excluded.state,"
-        " error = excluded.error, updated_at = clock_timestamp()",
-        Params{set_, sink.sink, std::to_string(sink.position), std::to_string(sink.changes), std::to_string(sink.lag_ms), sink.state, sink.error}, deadline);
+        " error = excluded.error, changes_per_s = excluded.changes_per_s, log_per_s = excluded.log_per_s, updated_at = clock_timestamp()",
+        Params{set_, sink.sink, std::to_string(sink.position), std::to_string(sink.changes), std::to_string(sink.lag_ms), sink.state, sink.error, std::to_string(sink.changes_per_s),
+               std::to_string(sink.log_per_s)}, deadline);
 }
 
 void SyncState::add_dead_letter(const DeadLetter& letter, Deadline deadline) {
@@ -186,7 +196,7 @@ std::map<std::pair<std::string, std::string>, std::uint64_t> SyncState::dead_let
 
 void SyncState::remove(Deadline deadline) {
     if (!prepared(deadline)) return;
-    for (const std::string table : {"sync_sets", "sync_tables", "sync_shapes", "sync_sinks", "dead_letters"}) {
+    for (const std::string table : {"sync_sets", "sync_tables", "sync_shapes", "sync_sinks", "sync_copies", "sync_copied_ranges", "dead_letters"}) {
         sql_.query("DELETE FROM ysdb." + table + " WHERE set_name = $1", Params{set_}, deadline);
     }
 }

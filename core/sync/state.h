@@ -34,7 +34,9 @@ struct SinkState {
     std::uint64_t changes = 0;       // since the run began
     std::int64_t lag_ms = 0;         // of the last commit that is durable there, when it became so
     double lag_p50_ms = 0, lag_p99_ms = 0;   // of all changes since the run began; not kept
-    std::string state;               // "working", "retrying"
+    std::uint64_t waiting_bytes = 0, spilled_bytes = 0;   // in memory and on disk, for this sink; not kept
+    double changes_per_s = 0, log_per_s = 0; // of late: changes, bytes of the source's log
+    std::string state;               // "working", "retrying", "given up"
     std::string error;
     double age_s = 0;                // read only: since this was written
 };

@@ -34,7 +34,11 @@ public:
 private:
     void work() {
         try {
-            for (std::size_t next = next_++; next < copy_.ranges.size() && !halt_.stop_requested(); next = next_++) copy_range(next);
+            do {
+                const std::size_t next = next_++;
+                if (next >= copy_.ranges.size() || halt_.stop_requested()) return;
+                copy_range(next);
+            } while (SteadyClock::now() < copy_.until);
         } catch (...) {
             const std::lock_guard lock(mutex_);
             if (!error_) error_ = std::current_exception();
@@ -50,20 +54,27 @@ private:
     void copy_range(std::size_t index) {
         fault::point("snapshot.range.before");
         int batch_number = 0;
+        std::uint64_t rows = 0, rejected = 0;
         ChangeBatch change;
         change.versions = {copy_.version};
         copy_.source.rows()->read(copy_.table, copy_.ranges[index], copy_.snapshot, copy_.batch_bytes, context_.timeout, halt_.get_token(),
                                   [&](Batch& batch) {
                                       std::swap(change.rows, batch);
-                                      send(change, fmt::format("{}/{}/{}/{}", copy_.run, copy_.table.ref.text(), index, batch_number++));
+                                      const std::uint64_t left_out = send(change, fmt::format("{}/{}/{}/{}", copy_.run, copy_.table.ref.text(), index, batch_number++));
+                                      rows += change.rows.rows() - left_out;
+                                      rejected += left_out;
                                       std::swap(change.rows, batch);  // the buffers go back to be filled again
                                   },
-                                  [this](const RejectedRow& row) { reject(row); });
+                                  [&](const RejectedRow& row) {
+                                      ++rejected;
+                                      reject(row);
+                                  });
         fault::point("snapshot.range.after");
+        if (copy_.range_done) copy_.range_done(index, rows, rejected);
     }
 
-    // The same rows under the same token until the sink has them: a try that arrived unseen is told from a new one by the sink.
-    void send(const ChangeBatch& change, const std::string& token) {
+    // The same rows under the same token until the sink has them: a try that arrived unseen is told from a new one by the sink. How many were left out.
+    std::uint64_t send(const ChangeBatch& change, const std::string& token) {
         std::vector<RejectedRow> left_out;
         fault::point("snapshot.batch.before");
         retry(insert_retries, Deadline::after(context_.timeout * 3), halt_.get_token(),
@@ -79,6 +90,7 @@ private:
         count_.rows += change.rows.rows() - left_out.size();
         count_.bytes += change.rows.byte_size();
         copy_.progress.add(change.rows.rows());
+        return left_out.size();
     }
 
     Context& context_;

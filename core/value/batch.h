@@ -13,6 +13,7 @@
 #include <cstring>
 #include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/value/buffer.h"
@@ -107,6 +108,12 @@ public:
         const auto offset = static_cast<std::uint32_t>(bytes_.size());
         std::memcpy(bytes_.extend(size), data, size);
         cells_[row * columns() + column] = {offset, static_cast<std::uint32_t>(size)};
+    }
+    // Takes the bytes and cells of another batch of this table that were kept elsewhere.
+    void assign(std::span<const std::uint8_t> bytes, std::vector<Cell> cells) {
+        bytes_.clear();
+        if (!bytes.empty()) std::memcpy(bytes_.extend(bytes.size()), bytes.data(), bytes.size());
+        cells_ = std::move(cells);
     }
     void clear() { bytes_.clear(); cells_.clear(); }
     void reserve(std::size_t bytes, std::size_t cells) {

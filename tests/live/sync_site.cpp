@@ -51,6 +51,7 @@ int Running::wait(Millis limit) {
     return code_;
 }
 
+std::string Running::output() const { return std::filesystem::exists(base_ + ".out") ? read_file(base_ + ".out") : ""; }
 std::string Running::log() const { return std::filesystem::exists(base_ + ".err") ? read_file(base_ + ".err") : ""; }
 
 }  // namespace ysdb::test

@@ -17,11 +17,11 @@ namespace ysdb::test {
 
 class SyncSite {
 public:
-    // `tables`: as in the configuration; `more`: further lines of it.
-    // `server`: the source's, when it is not the fixture lab's.
-    explicit SyncSite(std::string tables = "\"public.t\"", std::string more = {}, std::string capture = "wal", std::optional<StoreConfig> server = {})
+    // `tables`: as in the configuration; `more`: further lines of it; `of_set`: of its [[sync]]. `server`: the source's, when it is not the
+    // fixture lab's.
+    explicit SyncSite(std::string tables = "\"public.t\"", std::string more = {}, std::string capture = "wal", std::optional<StoreConfig> server = {}, std::string of_set = {})
         : source_(server ? *server : store_config("main")), directory_("/tmp/ysdb_" + unique_name()), tables_(std::move(tables)), more_(std::move(more)), capture_(std::move(capture)),
-          source_url_(source_.config().url) {
+          of_set_(std::move(of_set)), source_url_(source_.config().url) {
         std::filesystem::create_directories(directory_);
         write_config();
     }
@@ -46,7 +46,7 @@ public:
     }
     void write_config() const {
         write_file_atomically(directory_ + "/ysdb.toml", "[stores.main]\nurl = \"" + source_url_ + "\"\n[stores.analytics]\nurl = \"" + target_.config().url + "\"\n[[sync]]\nname = \"" +
-                                                             set_ + "\"\ncapture = \"" + capture_ + "\"\ntables = [" + tables_ + "]\n[[sync.to]]\nstore = \"analytics\"\n" + more_);
+                                                             set_ + "\"\ncapture = \"" + capture_ + "\"\ntables = [" + tables_ + "]\n" + of_set_ + "[[sync.to]]\nstore = \"analytics\"\n" + more_);
     }
     void source(const std::string& sql) { open_store(source_.config())->sql()->open_session("test", soon())->query(sql, soon()); }
     std::unique_ptr<SqlSession> source_session() { return open_store(source_.config())->sql()->open_session("test", soon()); }
@@ -89,7 +89,7 @@ private:
     TestClickHouse target_;
     std::string set_ = unique_name();
     std::string directory_;
-    std::string tables_, more_, capture_, source_url_;
+    std::string tables_, more_, capture_, of_set_, source_url_;
 };
 
 // A partitioned table t with a column of every type, `more` behind them, and what fills it up to FROM.
@@ -121,6 +121,7 @@ public:
     int wait(Millis limit = Millis(60'000));
     bool ended();
     std::string log() const;      // stderr so far
+    std::string output() const;   // and stdout
 
 private:
     std::string base_;

@@ -122,17 +122,16 @@ public:
 
     std::unique_ptr<RowWriter> begin_copy(const TableInfo& source, const std::string& run, Deadline deadline) override {
         flush(deadline);
-        encoder_.reset();
-        truncated_ = {};
-        live_exists_ = catalog_.find(live_, deadline).has_value();
-        live_frozen_ = false;
         auto writer = begin_replace(transport_, catalog_, ids_, source, live_, run, deadline);
-        staging_ = staging_of(live_, run);
-        if (source_.columns.empty()) {
-            source_ = source;
-            pending_.rows = Batch(&source_);
-        }
-        freeze_what_lacks_columns(deadline);
+        truncated_ = {};
+        go_on_beside(source, run, deadline);
+        return writer;
+    }
+
+    std::unique_ptr<RowWriter> resume_copy(const TableInfo& source, const std::string& run, Deadline deadline) override {
+        flush(deadline);
+        auto writer = resume_replace(transport_, catalog_, ids_, source, live_, run, deadline);
+        if (writer != nullptr) go_on_beside(source, run, deadline);
         return writer;
     }
 
@@ -147,6 +146,19 @@ public:
     }
 
 private:
+    // From here on changes go into the copy, too.
+    void go_on_beside(const TableInfo& source, const std::string& run, Deadline deadline) {
+        encoder_.reset();
+        live_exists_ = catalog_.find(live_, deadline).has_value();
+        live_frozen_ = false;
+        staging_ = staging_of(live_, run);
+        if (source_.columns.empty()) {
+            source_ = source;
+            pending_.rows = Batch(&source_);
+        }
+        freeze_what_lacks_columns(deadline);
+    }
+
     std::vector<TableRef> targets() const {
         std::vector<TableRef> tables;
         if (live_exists_ && !live_frozen_) tables.push_back(live_);

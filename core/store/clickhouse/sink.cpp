@@ -81,9 +81,9 @@ private:
 class Writer final : public RowWriter {
 public:
     Writer(Transport& transport, const Catalog& catalog, QueryIds& ids, const TableInfo& source, std::vector<TargetColumn> targets, const TableRef& table, const std::string& run,
-           Deadline deadline)
+           bool doubtful, Deadline deadline)
         : transport_(transport), ids_(ids), source_(source), targets_(std::move(targets)), table_(table), label_("ysdb-" + run),
-          insert_("INSERT INTO " + quote(table) + " (" + column_list(targets_, true) + ") FORMAT Native"), merges_(transport, catalog, table, deadline) {
+          insert_("INSERT INTO " + quote(table) + " (" + column_list(targets_, true) + ") FORMAT Native"), doubtful_(doubtful), merges_(transport, catalog, table, deadline) {
         idle_.push_back(std::make_unique<Encoder>(source_, targets_, true));  // refuses types that do not go together
     }
 
@@ -151,7 +151,7 @@ private:
     TableRef table_;
     std::string label_;
     std::string insert_;
-    std::atomic<bool> doubtful_{false};          // an insert failed
+    std::atomic<bool> doubtful_;                 // an insert failed, or others wrote before
     HeldMerges merges_;
     std::mutex mutex_;
     std::vector<std::unique_ptr<Encoder>> idle_;
@@ -166,7 +166,14 @@ std::unique_ptr<RowWriter> begin_replace(Transport& transport, const Catalog& ca
     if (source.key.empty()) throw Error(Code::refused, source.ref.text() + " has no primary key", "add one: it tells two rows apart in ClickHouse");
     drop_leftovers(catalog, live, deadline);
     create_staging(catalog, source, live, staging, deadline);
-    return std::make_unique<Writer>(transport, catalog, ids, source, targets_of(source, catalog.describe(staging, deadline)), staging, run, deadline);
+    return std::make_unique<Writer>(transport, catalog, ids, source, targets_of(source, catalog.describe(staging, deadline)), staging, run, false, deadline);
+}
+
+std::unique_ptr<RowWriter> resume_replace(Transport& transport, const Catalog& catalog, QueryIds& ids, const TableInfo& source, const TableRef& target, const std::string& run,
+                                          Deadline deadline) {
+    const TableRef staging = staging_of(catalog.full(target), run);
+    if (!catalog.find(staging, deadline)) return nullptr;
+    return std::make_unique<Writer>(transport, catalog, ids, source, targets_of(source, catalog.describe(staging, deadline)), staging, run, true, deadline);
 }
 
 void finish_replace(const Catalog& catalog, const TableInfo& source, const TableRef& target, const std::string& run, Deadline deadline) {

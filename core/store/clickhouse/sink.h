@@ -14,6 +14,9 @@ namespace ysdb::clickhouse {
 
 std::unique_ptr<RowWriter> begin_replace(Transport& transport, const Catalog& catalog, QueryIds& ids, const TableInfo& source, const TableRef& target,
                                          const std::string& run, Deadline deadline);
+// Goes on with one that somebody began and left; null when there is none.
+std::unique_ptr<RowWriter> resume_replace(Transport& transport, const Catalog& catalog, QueryIds& ids, const TableInfo& source, const TableRef& target, const std::string& run,
+                                          Deadline deadline);
 void finish_replace(const Catalog& catalog, const TableInfo& source, const TableRef& target, const std::string& run, Deadline deadline);
 
 // Appends batches to an existing table; a value that it cannot hold is an Error(rejected). Returns the rows written.

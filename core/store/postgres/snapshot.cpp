@@ -44,7 +44,8 @@ std::vector<ReadRange> Snapshot::ranges(const TableInfo& table, std::uint64_t ro
     const std::lock_guard lock(mutex_);
     const SqlResult leaves = holder_->query(
         "SELECT n.nspname, c.relname, c.relkind, greatest(c.reltuples, 0)::bigint, greatest(c.relpages, 0)::bigint,"
-        " CASE WHEN c.relkind IN ('r', 'm') THEN pg_relation_size(c.oid) / current_setting('block_size')::bigint ELSE 0 END"
+        " CASE WHEN c.relkind IN ('r', 'm') THEN pg_relation_size(c.oid) / current_setting('block_size')::bigint ELSE 0 END,"
+        " c.oid || '/' || coalesce(pg_relation_filenode(c.oid), 0)"
         " FROM (SELECT $1::regclass::oid AS root) r CROSS JOIN LATERAL"
         "  (SELECT relid FROM pg_partition_tree(r.root) WHERE isleaf UNION SELECT r.root WHERE NOT EXISTS (SELECT 1 FROM pg_partition_tree(r.root))) t"
         " JOIN pg_class c ON c.oid = t.relid JOIN pg_namespace n ON n.oid = c.relnamespace ORDER BY 1, 2",
@@ -68,7 +69,7 @@ std::vector<ReadRange> Snapshot::ranges(const TableInfo& table, std::uint64_t ro
             std::string token = "FROM " + quote(ref) + fmt::format(" WHERE ctid >= '({},0)'::tid", from);
             if (!last) token += fmt::format(" AND ctid < '({},0)'::tid", from + step);
             const auto size = std::min(step, blocks - from);
-            found.push_back({fmt::format("{}[{},{})", ref.table, from, from + size), token, static_cast<std::uint64_t>(per_block * static_cast<double>(size))});
+            found.push_back({fmt::format("{}[{},{})", ref.table, from, from + size), token, static_cast<std::uint64_t>(per_block * static_cast<double>(size)), leaf.text(6)});
         }
     }
     return found;

@@ -42,10 +42,33 @@ CREATE TABLE IF NOT EXISTS ysdb.sync_sinks (
     lag_ms      bigint NOT NULL,
     state       text NOT NULL,
     error       text NOT NULL DEFAULT '',
+    changes_per_s double precision NOT NULL DEFAULT 0,
+    log_per_s   double precision NOT NULL DEFAULT 0,
     updated_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (set_name, sink)
 );
 COMMENT ON TABLE ysdb.sync_sinks IS 'What a running sync last said of each sink';
+CREATE TABLE IF NOT EXISTS ysdb.sync_copies (
+    set_name    text NOT NULL,
+    table_name  text NOT NULL,
+    sink        text NOT NULL,
+    run         text NOT NULL,
+    version     text NOT NULL,
+    columns     text NOT NULL,
+    ranges      text NOT NULL,
+    PRIMARY KEY (set_name, table_name, sink)
+);
+COMMENT ON TABLE ysdb.sync_copies IS 'Copies that are under way: their name in the sink, the columns and the ranges they read';
+CREATE TABLE IF NOT EXISTS ysdb.sync_copied_ranges (
+    set_name    text NOT NULL,
+    table_name  text NOT NULL,
+    sink        text NOT NULL,
+    range       integer NOT NULL,
+    rows        bigint NOT NULL,
+    rejected    bigint NOT NULL,
+    PRIMARY KEY (set_name, table_name, sink, range)
+);
+COMMENT ON TABLE ysdb.sync_copied_ranges IS 'Of those, the ranges whose rows are in the sink';
 CREATE TABLE IF NOT EXISTS ysdb.dead_letters (
     id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     set_name    text NOT NULL,

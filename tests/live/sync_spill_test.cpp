@@ -1,0 +1,145 @@
+// needs: main analytics
+// programs: redis-server
+// A sink that hangs while another one follows: what waits for it is kept in memory, then on disk, and then the set's policy holds.
+#include "core/store/redis/redis.h"
+#include "tests/live/servers.h"
+#include "tests/live/sync_site.h"
+
+using namespace ysdb;
+using namespace ysdb::test;
+
+namespace {
+
+const std::vector<std::string> run_to_the_end{"sync", "run", "--until-caught-up", "--buffer", "1MiB", "--timeout", "2s", "--lock-wait", "20s"};
+
+// ClickHouse, which is well, and a Redis that can be made to hang.
+class TwoSinks {
+public:
+    explicit TwoSinks(const std::string& of_set)
+        : redis_(directory_.path(), {}), site_("\"public.t\"", "[[sync.to]]\nstore = \"cache\"\nkey = \"t:{id}\"\n[stores.cache]\nurl = \"" + redis_url() + "\"\n", "wal", std::nullopt, of_set) {
+        site_.source("CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT g, 'v' FROM generate_series(1, 100) g");
+        site_.source("CREATE PROCEDURE much() LANGUAGE plpgsql AS $$ BEGIN FOR i IN 1..200 LOOP"
+                     " INSERT INTO t SELECT g, repeat(md5(g::text), 32) FROM generate_series(i * 1000, i * 1000 + 99) g; COMMIT; END LOOP; END $$");
+        site_.catch_up();
+    }
+    ~TwoSinks() { wake(); }
+    SyncSite& site() { return site_; }
+    void hang() { redis_.signal(SIGSTOP); }
+    void wake() { redis_.signal(SIGCONT); }
+    // About 20 MB of changes, in 200 transactions.
+    void write_much() { site_.source("CALL much()"); }
+    bool clickhouse_has_all() { return site_.target_count("t FINAL") == 20'100; }
+    std::size_t redis_rows() {
+        const auto store = open_store(store_at("cache", redis_url()));
+        return redis::as_redis(*store).command({"KEYS", "t:*"}, SyncSite::soon()).elements.size();
+    }
+    std::uint64_t retained() {
+        return static_cast<std::uint64_t>(site_.ask_source("SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), confirmed_flush_lsn)::bigint FROM pg_replication_slots WHERE slot_name = '" + site_.slot() + "'").row(0).integer(0));
+    }
+    std::string reason() {
+        const auto report = nlohmann::json::parse(site_.ysdb({"sync", "status", "--output", "json"}).out);
+        for (const auto& row : report["tables"]) {
+            if (row["sink"] == "cache") return row["reason"];
+        }
+        return "";
+    }
+
+private:
+    std::string redis_url() const { return "redis://" + redis_.address() + "/0"; }
+    TemporaryDirectory directory_;
+    RedisProcess redis_;
+    SyncSite site_;
+};
+
+}  // namespace
+
+TEST_CASE("what a hanging sink cannot take waits on disk; the others go on meanwhile, and it gets everything when it is back") {
+    TwoSinks sinks("");
+    sinks.hang();
+    sinks.write_much();
+    Running run(sinks.site(), run_to_the_end);
+    CHECK(wait_until([&] { return sinks.clickhouse_has_all(); }));
+    CHECK(sinks.retained() > 10'000'000);  // the source keeps it for the one that has nothing yet
+    CHECK(!run.ended());
+    sinks.wake();
+    CHECK(run.wait() == 0);
+    CHECK(sinks.redis_rows() == 20'100);
+    CHECK(sinks.site().equal());
+}
+
+TEST_CASE("a run that is killed while changes wait on disk reads them again") {
+    TwoSinks sinks("");
+    sinks.hang();
+    sinks.write_much();
+    {
+        Running run(sinks.site(), run_to_the_end);
+        CHECK(wait_until([&] { return sinks.clickhouse_has_all(); }));
+        run.signal(SIGKILL);
+        CHECK(run.wait() == 128 + SIGKILL);
+    }
+    sinks.wake();
+    CHECK(sinks.site().ysdb(run_to_the_end).exit_code == 0);
+    CHECK(sinks.redis_rows() == 20'100);
+    CHECK(sinks.site().equal());
+}
+
+TEST_CASE("without room on disk reading waits for it, unless the set says otherwise") {
+    TwoSinks sinks("spill = 0\n");
+    sinks.hang();
+    sinks.write_much();
+    Running run(sinks.site(), run_to_the_end);
+    CHECK(wait_until([&] { return run.log().find("sync.retry") != std::string::npos; }));
+    CHECK(!sinks.clickhouse_has_all());
+    sinks.wake();
+    CHECK(run.wait() == 0);
+    CHECK(sinks.clickhouse_has_all());
+    CHECK(sinks.redis_rows() == 20'100);
+}
+
+TEST_CASE("when_full = \"shed\" gives the sink up: the others go on, the source may forget, and a reset brings it back") {
+    for (const std::string point : {"", "sync.shed.before", "sync.shed.after"}) {
+        CAPTURE(point);
+        TwoSinks sinks("spill = \"1MiB\"\nwhen_full = \"shed\"\n");
+        sinks.hang();
+        sinks.write_much();
+        if (!point.empty()) CHECK(sinks.site().ysdb(run_to_the_end, {{"YSDB_FAULT", point}}).exit_code == 128 + SIGKILL);
+        const CommandResult result = sinks.site().ysdb(run_to_the_end);
+        CAPTURE(result.err);
+        CHECK(result.exit_code == 8);
+        CHECK(sinks.clickhouse_has_all());
+        CHECK(sinks.site().state("public.t", "cache") == "halted");
+        CHECK(sinks.reason().find("given up: more changes waited for it") == 0);
+        CHECK(sinks.retained() < 1'000'000);
+        sinks.wake();
+        CHECK(sinks.site().ysdb({"sync", "reset", "public.t"}).exit_code == 0);
+        CHECK(sinks.site().ysdb(run_to_the_end).exit_code == 0);
+        CHECK(sinks.redis_rows() == 20'100);
+        CHECK(sinks.site().equal());
+    }
+}
+
+TEST_CASE("when_full = \"stop\" ends the run, which goes on where it was") {
+    TwoSinks sinks("spill = 0\nwhen_full = \"stop\"\n");
+    sinks.hang();
+    sinks.write_much();
+    const CommandResult result = sinks.site().ysdb(run_to_the_end);
+    CAPTURE(result.err);
+    CHECK(result.exit_code == 8);
+    CHECK(result.err.find("more changes wait for 'cache' than fit") != std::string::npos);
+    sinks.wake();
+    CHECK(sinks.site().ysdb(run_to_the_end).exit_code == 0);
+    CHECK(sinks.redis_rows() == 20'100);
+    CHECK(sinks.site().equal());
+}
+
+TEST_CASE("max_slot_wal: a sink that takes nothing is given up before the source keeps more log than that") {
+    TwoSinks sinks("max_slot_wal = \"4MiB\"\n");
+    sinks.hang();
+    sinks.write_much();
+    const CommandResult result = sinks.site().ysdb(run_to_the_end);
+    CAPTURE(result.err);
+    CHECK(result.exit_code == 8);
+    CHECK(sinks.clickhouse_has_all());
+    CHECK(sinks.reason() == "given up: the source kept more than max_slot_wal for it");
+    CHECK(sinks.retained() < 1'000'000);
+}
