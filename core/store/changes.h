@@ -110,6 +110,9 @@ public:
     // Drops what install() made.
     virtual void remove(const std::string& set, Deadline deadline) = 0;
     virtual std::unique_ptr<ChangeSource> open(const CaptureOptions& options, Deadline deadline) = 0;
+    // After a failover: where the history of what the server is on now left that timeline. What was committed below is still there, what was
+    // committed from there on is not. None: it never was on that timeline, or cannot say.
+    virtual std::optional<std::uint64_t> left_timeline(std::uint32_t /*timeline*/, Deadline /*deadline*/) { return std::nullopt; }
     // A view of the tables that fits the stream: what was committed below its position() is in it, everything else is not and will be told.
     virtual std::unique_ptr<SourceSnapshot> snapshot(const std::string& set, std::span<const TableRef> tables, Deadline deadline) = 0;
     // Table as the stream tells it: columns it leaves out are not there.
@@ -150,6 +153,10 @@ public:
     // Forgets what was told since the last flush() that returned.
     virtual void discard() = 0;
 
+    // Keys of the rows whose newest version here is `from` or later, also of those that are gone, in batches of the columns of `keys`: those
+    // of the source's primary key. False, having told nothing: it cannot say, or the whole table was copied since.
+    virtual bool written_since(const TableInfo& /*keys*/, const Version& /*from*/, Deadline /*deadline*/, const std::function<void(Batch&)>& /*consume*/) { return false; }
+
     // --- A new copy of the whole table, while changes go on ---
     // False: the sink takes no copies, only changes.
     virtual bool takes_copies() const { return false; }
@@ -170,6 +177,10 @@ public:
     // The highest epoch a set has written here, as far as the sink remembers; 0: none.
     virtual std::uint32_t epoch(const std::string& set, Deadline deadline) = 0;
     virtual void begin_epoch(const std::string& set, std::uint32_t epoch, Deadline deadline) = 0;
+    // What a set notes here, beside its epoch, for a source that was restored to an earlier state and has forgotten: of each name the highest
+    // number. 0: none was, or the sink keeps no notes.
+    virtual std::uint64_t noted(const std::string& /*set*/, const std::string& /*name*/, Deadline /*deadline*/) { return 0; }
+    virtual void note(const std::string& /*set*/, const std::string& /*name*/, std::uint64_t /*number*/, Deadline /*deadline*/) {}
     // How long changes may be gathered before they are sent, for this sink to work well. A few milliseconds spare the servers a round trip
     // a commit, which they pay for with more than that once they are busy.
     virtual Millis batch_age() const { return Millis(10); }

@@ -127,6 +127,9 @@ public:
     virtual std::unique_ptr<SourceSnapshot> open_snapshot(std::span<const TableRef> tables, Deadline deadline) = 0;
     // Cuts the table into ranges of about `rows_per_range` rows.
     virtual std::vector<ReadRange> ranges(const TableInfo& table, SourceSnapshot& snapshot, std::uint64_t rows_per_range, Deadline deadline) = 0;
+    // Ranges that hold the rows with these keys, as far as they are there: `keys` has the columns of the table's primary key, in its order.
+    // Empty where the store has no such ranges.
+    virtual std::vector<ReadRange> ranges_of(const TableInfo& /*table*/, const Batch& /*keys*/) { return {}; }
     // Streams one range. `consume` gets a batch of about `batch_bytes` and may swap it for an empty one. Thread-safe: each call takes
     // a connection of its own from the pool. `idle` bounds the wait for the next bytes. `rejected` is called for each row that no Batch can hold.
     virtual void read(const TableInfo& table, const ReadRange& range, SourceSnapshot& snapshot, std::size_t batch_bytes, Millis idle,

@@ -17,6 +17,7 @@ namespace {
 
 // A batch of which this many rows in a row are refused one by one has a table that cannot be followed, not some bad rows.
 constexpr std::uint64_t hopeless = 100;
+constexpr Millis note_every{10'000};
 
 Millis jittered(Millis pause) {
     static thread_local std::minstd_rand random(std::random_device{}());
@@ -149,6 +150,24 @@ bool Follower::drain(Millis span) {
     const bool whole = done_.wait_for(lock, span, [&] { return flushed_ == pushed_; });
     hurry_ = false;
     return whole;
+}
+
+void Follower::confirmed(const std::string& note, std::uint64_t position) {
+    const std::lock_guard lock(mutex_);
+    note_ = note;
+    confirmed_ = position;
+}
+
+void Follower::note_confirmed() {
+    std::unique_lock lock(mutex_);
+    const std::string note = note_;
+    const std::uint64_t position = confirmed_;
+    if (position == noted_ || routes_.empty() || given_up_) return;
+    lock.unlock();
+    sink_.changes()->note(routes_.front().set, note, position, context_.deadline());
+    lock.lock();
+    noted_ = position;
+    noted_at_ = SteadyClock::now();
 }
 
 bool Follower::full() const {
@@ -337,6 +356,8 @@ void Follower::reshape(Table& table, const SegmentPart& part) {
         writer.flush(context_.deadline());
         table.touched = false;
         fault::point("sync.reshape.before");
+        // For the day when the source has forgotten it: see Standing::go_on().
+        sink_.changes()->note(table.route.set, "reshaped " + table.route.table.text(), part.version.position, context_.deadline());
         state_.set_reshaped(table.route.table.text(), sink_.name(), part.version, context_.deadline());
         table.reshaped = part.version;
         fault::point("sync.reshape.after");
@@ -385,6 +406,12 @@ void Follower::flush() {
     unflushed_bytes_ = 0;
     unflushed_rows_ = 0;
     done_.notify_all();
+    if (SteadyClock::now() - noted_at_ < note_every) return;
+    try {
+        note_confirmed();
+    } catch (const Error& error) {
+        context_.log.debug("sync.note", {{"sink", sink_.name()}, {"error", error.message()}});  // the next flush says it, too
+    }
 }
 
 // Everything that is not flushed, once more.

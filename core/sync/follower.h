@@ -55,6 +55,11 @@ public:
     // Flushes what was pushed so far; false when it did not within `span`.
     bool drain(Millis span);
 
+    // Everything below the position is in every sink, and the source has that written down: noted in this sink now and then, with its changes.
+    void confirmed(const std::string& note, std::uint64_t position);
+    // The same, now; an error is the sink's.
+    void note_confirmed();
+
     // No more can be kept for it.
     bool full() const;
     std::uint64_t durable() const;             // every position below is in the sink; the highest there is once it was given up
@@ -136,6 +141,9 @@ private:
     std::uint64_t pushed_ = 0, flushed_ = 0;         // segments
     bool hurry_ = false;                             // flush without waiting for age
     SinkState status_;
+    std::string note_;
+    std::uint64_t confirmed_ = 0, noted_ = 0;
+    SteadyClock::time_point noted_at_ = SteadyClock::now();   // the thread's own
     LagHistogram lag_;
     std::jthread thread_;                            // last: it uses all of the above
 };

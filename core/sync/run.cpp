@@ -33,15 +33,18 @@ constexpr Millis look_every{5'000};
 
 class Runner {
 public:
-    Runner(Context& context, const RunOptions& options)
-        : context_(context), options_(options), set_(open_set(context, options.set)), state_(set_.source, set_.name), watermark_(context, state_),
+    // `told`: how far another run in this process has told changes, before the source failed over.
+    Runner(Context& context, const RunOptions& options, std::optional<std::uint64_t> told)
+        : context_(context), options_(options), told_before_(told), set_(open_set(context, options.set)), state_(set_.source, set_.name), watermark_(context, state_),
           vitals_(context, state_, set_.name, options.vitals) {}
 
     // None: the source failed over while this ran; begin anew there.
     std::optional<Report> run() {
         take_lock(options_.lock_wait);
         state_.prepare(context_.deadline());
-        settled_ = Standing(context_, set_, state_).settle();
+        Standing standing(context_, set_, state_);
+        settled_ = standing.settle(told_before_);
+        told_before_ = standing.told();
         watermark_.begin(settled_.confirmed);
         copies_.emplace(context_, set_, state_, settled_.epoch, options_.copy);
         start_followers();
@@ -65,6 +68,9 @@ public:
         }
         return end();
     }
+
+    // The position of the last change that was told to any sink; none: what was told before is not known.
+    std::optional<std::uint64_t> told() const { return told_before_ ? std::optional(std::max(*told_before_, watermark_.highest())) : std::nullopt; }
 
 private:
     // They may be waiting for a sink: the sinks end first, and are taken apart only when nobody uses them.
@@ -285,6 +291,7 @@ private:
     void confirm() {
         if (SteadyClock::now() - confirmed_at_ < confirm_every) return;
         watermark_.confirm(durable());
+        for (const auto& follower : followers_) follower->confirmed(confirmed_note(settled_.epoch), watermark_.confirmed());
         confirmed_at_ = SteadyClock::now();
     }
 
@@ -315,6 +322,10 @@ private:
         try {
             watermark_.confirm(durable());
             if (stream_ != nullptr) stream_->acknowledge(watermark_.confirmed(), true);
+            for (const auto& follower : followers_) {
+                follower->confirmed(confirmed_note(settled_.epoch), watermark_.confirmed());
+                if (whole) follower->note_confirmed();
+            }
             vitals_.tell(vital_signs(), true);
         } catch (const Error& error) {
             context_.log.warn("sync.source", {{"store", set_.source.name()}, {"error", error.message()}});
@@ -365,6 +376,7 @@ private:
 
     Context& context_;
     const RunOptions& options_;
+    std::optional<std::uint64_t> told_before_;
     SyncSet set_;
     SyncState state_;
     std::unique_ptr<SqlSession> session_;
@@ -411,9 +423,12 @@ Report plan_run(Context& context, const RunOptions& options) {
 
 Report run(Context& context, const RunOptions& options) {
     bool failed_over = false;
+    std::optional<std::uint64_t> told;
     for (Millis pause{200};; pause = std::min(pause * 2, Millis(10'000))) {
         try {
-            if (std::optional<Report> report = Runner(context, options).run()) return std::move(*report);
+            Runner runner(context, options, told);
+            if (std::optional<Report> report = runner.run()) return std::move(*report);
+            told = runner.told();
             failed_over = true;
             pause = Millis(200);
         } catch (const Error& error) {

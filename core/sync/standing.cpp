@@ -9,17 +9,23 @@
 #include <utility>
 
 #include "core/base/fault.h"
+#include "core/sync/rewind.h"
 
 namespace ysdb::sync {
 
-SetState Standing::settle() {
+SetState Standing::settle(std::optional<std::uint64_t> told) {
     CaptureState now = set_.capture.look(set_.name, context_.deadline());
+    told_ = now.position;
     auto saved = state_.set(context_.deadline());
     if (saved && saved->system == now.system && saved->timeline != now.timeline) {
         context_.log.warn("sync.timeline", {{"set", set_.name}, {"was", saved->timeline}, {"is", now.timeline}});
-        return renew(*saved, now);
+        const auto same = go_on(*saved, now, told);
+        return same ? *same : renew(*saved, now);
     }
-    if (saved) check(*saved, now, saved->confirmed);
+    if (saved) {
+        check(*saved, now, saved->confirmed);
+        check_notes(*saved);
+    }
     install();
     if (!saved) {
         now = set_.capture.look(set_.name, context_.deadline());
@@ -30,17 +36,90 @@ SetState Standing::settle() {
     return *saved;
 }
 
+std::string Standing::reset_hint() const { return "ysdb sync reset" + std::string(context_.config.syncs.size() > 1 ? " --set " + set_.name : "") + "   (copies every table anew)"; }
+
 void Standing::check(const SetState& saved, const CaptureState& now, std::uint64_t confirmed) const {
-    const std::string reset = "ysdb sync reset" + std::string(context_.config.syncs.size() > 1 ? " --set " + set_.name : "") + "   (copies every table anew)";
+    const std::string reset = reset_hint();
+    const bool log = set_.capture_kind == "trigger";   // positions are ticks of its log
+    const std::string place = (log ? "the place in cdc.change_log of sync " : "the replication slot of sync ") + set_.name;
+    const auto text = [&](std::uint64_t position) { return log ? "tick " + std::to_string(position) : lsn_text(position); };
     if (saved.system != now.system) {
         throw Error(Code::refused, fmt::format("store '{}' is another cluster ({}) than the one this set has followed ({})", set_.source.name(), now.system, saved.system), reset);
     }
-    if (!now.installed) throw Error(Code::refused, "the replication slot of sync " + set_.name + " is gone: what was committed since is lost to it", reset);
-    if (now.health == "lost") throw Error(Code::refused, "the server gave up the replication slot of sync " + set_.name + " (max_slot_wal_keep_size)", reset);
+    if (!now.installed) throw Error(Code::refused, place + " is gone: what was committed since is lost to it", reset);
+    if (now.health == "lost") throw Error(Code::refused, "the server gave up " + place + " (max_slot_wal_keep_size)", reset);
     if (now.confirmed > confirmed) {
-        throw Error(Code::refused, fmt::format("the replication slot of sync {} is at {}, ahead of {} where this set was: somebody else has read it, or made it anew", set_.name,
-                                               lsn_text(now.confirmed), lsn_text(confirmed)), reset);
+        throw Error(Code::refused, fmt::format("{} is at {}, ahead of {} where this set was: somebody else has read it, or made it anew", place, text(now.confirmed), text(confirmed)), reset);
     }
+    const auto stored = state_.set(context_.deadline());
+    if (stored && stored->confirmed < confirmed) {
+        throw Error(Code::refused, fmt::format("store '{}' has gone back to {}, from {}: an older copy of it was put in its place", set_.source.name(), text(stored->confirmed), text(confirmed)), reset);
+    }
+}
+
+// What the stores note is what the source wrote down before. A copy of the source's files put in its place has the same timeline, and has forgotten.
+void Standing::check_notes(const SetState& saved) const {
+    for (const std::string& sink : set_.sinks) {
+        try {
+            ChangeSink& changes = *context_.stores.get(sink).changes();
+            const std::uint32_t epoch = changes.epoch(set_.name, context_.deadline());
+            const std::uint64_t noted = changes.noted(set_.name, confirmed_note(saved.epoch), context_.deadline());
+            if (epoch <= saved.epoch && noted <= saved.confirmed) continue;
+            throw Error(Code::refused, fmt::format("store '{}' has what sync {} told of '{}' up to {}, which itself remembers {} only: an older copy of it was put in its place", sink, set_.name, set_.source.name(),
+                                                   epoch > saved.epoch ? fmt::format("epoch {}", epoch) : std::to_string(noted), epoch > saved.epoch ? fmt::format("epoch {}", saved.epoch) : std::to_string(saved.confirmed)),
+                        reset_hint());
+        } catch (const Error& error) {
+            if (error.code() == Code::refused || !error.retryable()) throw;
+            context_.log.warn("sync.notes", {{"sink", sink}, {"error", error.message()}});   // following waits for it, too
+        }
+    }
+}
+
+std::string confirmed_note(std::uint32_t epoch) { return "confirmed in epoch " + std::to_string(epoch); }
+
+// After a failover to a server that has the slot, at or before where this set was: the stream goes on there, in a new epoch. What the stores were
+// told beyond the point where the histories part may never have been there: those rows are read again. None: new copies are needed.
+std::optional<SetState> Standing::go_on(const SetState& saved, const CaptureState& now, std::optional<std::uint64_t> told) {
+    // What is written down about tables is as old as the position beside it: a slot that is ahead of it may have passed what was not written here.
+    if (!now.installed || now.health == "lost" || now.confirmed > saved.confirmed) return std::nullopt;
+    const auto parted = set_.capture.left_timeline(saved.timeline, context_.deadline());
+    if (!parted || saved.confirmed > *parted) return std::nullopt;
+    for (const std::string& sink : set_.sinks) {
+        ChangeSink& changes = *context_.stores.get(sink).changes();
+        const std::uint32_t epoch = changes.epoch(set_.name, context_.deadline());
+        // A reset that the new primary has never heard of, unless it was a try of this.
+        if (epoch > saved.epoch && changes.noted(set_.name, "failover", context_.deadline()) != epoch) return std::nullopt;
+    }
+    install();
+    const SetState next{set_.capture_kind, now.system, now.timeline, next_epoch(saved.epoch), saved.confirmed};
+    for (const std::string& sink : set_.sinks) {
+        ChangeSink& changes = *context_.stores.get(sink).changes();
+        fault::point("sync.failover.before");
+        changes.note(set_.name, "failover", next.epoch, context_.deadline());
+        changes.begin_epoch(set_.name, next.epoch, context_.deadline());
+        fault::point("sync.failover.after");
+    }
+    for (const TableState& table : state_.tables(context_.deadline())) {
+        const auto route = std::find_if(set_.routes.begin(), set_.routes.end(), [&](const Route& r) { return r.table.text() == table.table && r.sink == table.sink; });
+        if (route == set_.routes.end() || table.state != "following") continue;
+        if (!told || *told >= *parted) {
+            const auto repaired = rewind(context_, set_, state_, *route, {saved.epoch, *parted, 0}, next.epoch);
+            if (!repaired) {
+                context_.log.warn("sync.failover", {{"table", table.table}, {"sink", table.sink}, {"then", "copied anew: what was told of it since " + lsn_text(*parted) + " is not known"}});
+                state_.set_table({table.table, table.sink, "new"}, context_.deadline());
+                continue;
+            }
+            told_ = std::max(told_, repaired->position);
+            if (repaired->rows > 0) context_.log.warn("sync.failover", {{"table", table.table}, {"sink", table.sink}, {"rows_read_again", repaired->rows}});
+        }
+        // Below the point positions mean what they meant.
+        if (table.reshaped != Version{}) state_.set_reshaped(table.table, table.sink, {next.epoch, table.reshaped.position, table.reshaped.ordinal}, context_.deadline());
+    }
+    fault::point("sync.failover.state.before");
+    state_.save(next, context_.deadline());
+    fault::point("sync.failover.state.after");
+    add_tables();
+    return next;
 }
 
 // After a failover, or a restore: positions may have gone back, and rows that were told may never have been. A new epoch, and new copies.

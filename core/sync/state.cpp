@@ -78,7 +78,9 @@ void SyncState::confirm(std::uint64_t position, const std::map<TableRef, std::ve
     auto told = nlohmann::json::array();
     for (const auto& [table, columns] : shapes) told.push_back({{"t", ref_json(table)}, {"c", columns_json(columns)}});
     sql_.query(
-        "WITH s AS (UPDATE ysdb.sync_sets SET confirmed = greatest(confirmed, $2::bigint), updated_at = clock_timestamp() WHERE set_name = $1)"
+        // On the disk when this returns, whatever the role is set to: the sinks note it as something that cannot be forgotten.
+        "WITH s AS (UPDATE ysdb.sync_sets SET confirmed = greatest(confirmed, $2::bigint), updated_at = clock_timestamp()"
+        " FROM (SELECT CASE current_setting('synchronous_commit') WHEN 'off' THEN set_config('synchronous_commit', 'local', true) END AS flushed) f WHERE set_name = $1)"
         " INSERT INTO ysdb.sync_shapes (set_name, table_name, columns) SELECT $1, e ->> 't', e ->> 'c' FROM json_array_elements($3::json) e"
         " ON CONFLICT (set_name, table_name) DO UPDATE SET columns = excluded.columns",
         Params{set_, std::to_string(position), told.dump()}, deadline);

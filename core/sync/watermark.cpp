@@ -11,6 +11,8 @@ void Watermark::tell(const Segment& segment) {
     const std::lock_guard lock(mutex_);
     for (const SegmentPart& part : segment.parts) {
         if (part.kind == SegmentPart::Kind::shape) shapes_.push_back({0, part.table});
+        const bool rows = part.kind == SegmentPart::Kind::rows && !part.changes.versions.empty();
+        highest_ = std::max(highest_.load(), rows ? part.changes.versions.back().position : part.version.position);
     }
     if (segment.complete == 0) return;
     told_ = segment.complete;

@@ -28,6 +28,7 @@ public:
 
     std::uint64_t told() const { return told_; }             // whole transactions up to here were handed out
     std::uint64_t confirmed() const { return confirmed_; }   // and up to here they are durable, and that is written down
+    std::uint64_t highest() const { return highest_; }       // position of the last change that was handed out, also of a transaction that is not whole
     std::uint64_t start() const { return std::max(confirmed_.load(), told_.load()); }  // where reading goes on
 
 private:
@@ -41,7 +42,7 @@ private:
     SyncState& state_;
     std::mutex mutex_;
     std::deque<ToldShape> shapes_;
-    std::atomic<std::uint64_t> told_{0}, confirmed_{0};
+    std::atomic<std::uint64_t> told_{0}, confirmed_{0}, highest_{0};
 };
 
 }  // namespace ysdb::sync

@@ -15,6 +15,7 @@
 #include "core/lab/ports.h"
 #include "core/lab/processes.h"
 #include "core/lab/state.h"
+#include "core/store/store.h"
 
 namespace ysdb::test {
 
@@ -38,15 +39,32 @@ public:
         if (standby) arguments.push_back("-R");
         run("pg_basebackup", arguments);
     }
+    // The same for majors that come without pg_basebackup: by the backup functions, of the server whose files are in `files`.
+    void copy_files(const StoreConfig& server, const std::string& files, const std::string& conninfo) const {
+        const auto soon = [] { return Deadline::after(Millis(60'000)); };
+        const auto session = open_store(server)->sql()->open_session("backup", soon());
+        session->query("SELECT pg_backup_start('standby', true)", soon());
+        run_command({.argv = {"cp", "-a", files, data()}}, soon());   // files that go meanwhile are not missed
+        const std::string label = session->query("SELECT labelfile FROM pg_backup_stop(false)", soon()).row(0).text(0);
+        for (const char* inner : {"/pg_wal", "/pg_replslot"}) {
+            for (const auto& entry : std::filesystem::directory_iterator(data() + inner)) std::filesystem::remove_all(entry.path());
+        }
+        std::filesystem::remove(data() + "/postmaster.pid");
+        own("/backup_label", label);
+        own("/standby.signal", "");
+        std::ofstream(data() + "/postgresql.auto.conf", std::ios::app) << "primary_conninfo = '" << conninfo << "'\n";
+    }
+    // In force from the next start on; over everything the files say.
+    void set(const std::string& name, const std::string& value) { options_.push_back(name + "=" + value); }
     void make() const { run("initdb", {"-D", data(), "-U", "lab", "-A", "trust", "--no-sync", "-E", "UTF8", "--no-locale"}); }
     // The backup is brought as far as it goes, then takes part as a primary of a new timeline.
     void restore_to_its_end() const {
-        std::ofstream(data() + "/recovery.signal");
-        if (owner_) REQUIRE(chown((data() + "/recovery.signal").c_str(), owner_->uid, owner_->gid) == 0);
+        own("/recovery.signal", "");
     }
     void start() {
         SpawnOptions options = as_owner({programs_ + "postgres", "-D", data(), "-c", "port=" + std::to_string(port_), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c",
                                          "restore_command=/bin/false", "-c", "wal_level=logical"});
+        for (const std::string& option : options_) options.argv.insert(options.argv.end(), {"-c", option});
         options.output_file = directory_ + "/log";
         process_ = spawn(options);
     }
@@ -64,6 +82,10 @@ public:
 
 private:
     std::string data() const { return directory_ + "/data"; }
+    void own(const std::string& file, const std::string& content) const {
+        std::ofstream(data() + file) << content;
+        if (owner_) REQUIRE(chown((data() + file).c_str(), owner_->uid, owner_->gid) == 0);
+    }
     SpawnOptions as_owner(std::vector<std::string> argv) const {
         SpawnOptions options;
         options.argv = std::move(argv);
@@ -77,6 +99,7 @@ private:
     }
     std::string directory_, programs_;
     std::optional<lab::Owner> owner_;
+    std::vector<std::string> options_;
     int port_;
     ProcessId process_;
 };

@@ -149,3 +149,32 @@ TEST_CASE("another cluster that was filled from a dump is no continuation: refus
     CHECK(epochs(day) == "2..2");
     CHECK(day.ysdb({"validate"}).exit_code == 0);
 }
+
+TEST_CASE("an older copy of the server's files is put in its place, on the same timeline: refused, whether or not its log has grown past where it was") {
+    for (const bool grown : {false, true}) {
+        CAPTURE(grown);
+        SyncLab lab;
+        SyncDay day(lab, 100);
+        const std::string data = lab.directory() + "/lab/postgres/data", kept = lab.directory() + "/kept";
+        REQUIRE(day.ysdb({"sync", "run", "--until-caught-up"}).exit_code == 0);
+        lab.kill("postgres");
+        REQUIRE(run_command({.argv = {"cp", "-a", data, kept}}, SyncSite::soon()).exit_code == 0);
+        lab.start("postgres");
+        day.ask_source("INSERT INTO t VALUES (7000, 'forgotten')");
+        REQUIRE(day.ysdb({"sync", "run", "--until-caught-up"}).exit_code == 0);
+        REQUIRE(day.arrived(7000, "forgotten"));
+        lab.kill("postgres");
+        std::filesystem::remove_all(data);
+        std::filesystem::rename(kept, data);
+        lab.start("postgres");
+        if (grown) day.ask_source("INSERT INTO t SELECT g, repeat('x', 1000) FROM generate_series(8000, 9000) g");
+        const CommandResult refused = day.ysdb({"sync", "run", "--until-caught-up"});
+        CHECK(refused.exit_code == 7);
+        CHECK_MESSAGE(refused.err.find("an older copy") != std::string::npos, refused.err);
+        CHECK(refused.err.find("ysdb sync reset") != std::string::npos);
+        REQUIRE(day.ysdb({"sync", "reset", "--yes"}).exit_code == 0);
+        REQUIRE(day.ysdb({"sync", "run", "--until-caught-up"}).exit_code == 0);
+        CHECK(epochs(day) == "2..2");
+        CHECK(day.ysdb({"validate"}).exit_code == 0);
+    }
+}

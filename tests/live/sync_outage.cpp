@@ -29,11 +29,13 @@ constexpr const char* roomy = "size=2g,mode=0777";
 
 // --- the lab ---
 
-SyncLab::SyncLab() : directory_("/tmp/ysdb_" + unique_name()) {
+SyncLab::SyncLab(const std::string& postgres) : directory_("/tmp/ysdb_" + unique_name()) {
     fs::create_directories(directory_);
     fs::permissions(directory_, fs::perms(0755));
     const auto up = [&](const std::string& servers) {
-        const CommandResult result = ysdb({"lab", "up", "--dir", "lab", "--only", servers});
+        std::vector<std::string> arguments{"lab", "up", "--dir", "lab", "--only", servers};
+        if (!postgres.empty()) arguments.insert(arguments.end(), {"--postgres", postgres});
+        const CommandResult result = ysdb(arguments);
         REQUIRE_MESSAGE(result.exit_code == 0, result.err);
     };
     up("postgres");

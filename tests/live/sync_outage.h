@@ -19,7 +19,8 @@ namespace ysdb::test {
 // PostgreSQL and ClickHouse of the test's own, each behind a Relay. As root ClickHouse's disk is a small one that can be filled.
 class SyncLab {
 public:
-    SyncLab();
+    // `postgres`: a major that `ysdb lab fetch` brings; empty: the distribution's.
+    explicit SyncLab(const std::string& postgres = {});
     ~SyncLab();
     SyncLab(const SyncLab&) = delete;
     SyncLab& operator=(const SyncLab&) = delete;

@@ -176,6 +176,45 @@ TEST_CASE("by triggers what cannot be told halts the table: triggers that were g
     CHECK(site.equal());
 }
 
+TEST_CASE("by triggers a run that works notices triggers that are switched off or dropped: they are made again, and the table is halted, the others go on") {
+    for (const std::string away : {"ALTER TABLE t DISABLE TRIGGER ysdb_change", "DROP TRIGGER ysdb_insert ON t"}) {
+        CAPTURE(away);
+        TriggerSite site("\"public.t\", \"public.other\"");
+        site.source(simple);
+        site.source("CREATE TABLE other (id int PRIMARY KEY)");
+        site.catch_up();
+        Running run(site, {"sync", "run"});
+        site.source("INSERT INTO other VALUES (1)");
+        REQUIRE(wait_until([&] { return site.target_count("other_current") == 1; }));
+        site.source(away);
+        CHECK_MESSAGE(wait_until([&] { return site.state("public.t") == "halted"; }), run.log());
+        site.source("INSERT INTO other VALUES (2)");
+        CHECK(wait_until([&] { return site.target_count("other_current") == 2; }));
+        run.signal(SIGTERM);
+        CHECK(run.wait() == 143);
+        CHECK(run.log().find("triggers were gone for a time") != std::string::npos);
+        REQUIRE(site.ysdb({"sync", "reset", "public.t"}).exit_code == 0);
+        site.source("UPDATE t SET v = 'told again' WHERE id = 5; INSERT INTO t VALUES (5000, 'told again')");
+        site.catch_up();
+        CHECK(site.equal());
+    }
+}
+
+TEST_CASE("what a trigger set lacks is called by its name") {
+    TriggerSite site;
+    site.source(simple);
+    site.catch_up();
+    site.source("UPDATE cdc.sets SET position = position + 100");
+    CommandResult refused = site.ysdb({"sync", "run", "--until-caught-up"});
+    CHECK(refused.exit_code == 7);
+    CHECK_MESSAGE(refused.err.find("place in cdc.change_log") != std::string::npos, refused.err);
+    CHECK(refused.err.find("ahead of tick") != std::string::npos);
+    site.source("DELETE FROM cdc.sets");
+    refused = site.ysdb({"sync", "run", "--until-caught-up"});
+    CHECK(refused.exit_code == 7);
+    CHECK(refused.err.find("slot") == std::string::npos);
+}
+
 TEST_CASE("by triggers truncating takes what was there before, and only that") {
     TriggerSite site;
     site.source(simple);
@@ -238,7 +277,7 @@ TEST_CASE("the log is cleaned by partition once every set has what is in it, and
 TEST_CASE("removing a trigger set leaves nothing of it behind, and installing one shows what it makes") {
     TriggerSite site;
     site.source(simple);
-    CHECK(site.json({"sync", "install", "--dry-run"})["statements"].size() == 3);
+    CHECK(site.json({"sync", "install", "--dry-run"})["statements"].size() == 4);
     CHECK(site.ask_source("SELECT to_regnamespace('cdc') IS NULL").row(0).truth(0));
     site.catch_up();
     REQUIRE(site.ysdb({"sync", "remove", "--yes"}).exit_code == 0);

@@ -89,6 +89,13 @@ void follow_text(const Major& server, const std::string& capture) {
     site->catch_up(8);
     CHECK(site->target_count("t_current") == 201);
     CHECK(site->equal());
+    site->source("TRUNCATE t3; INSERT INTO t (id, day, ia, ta, na, ba) VALUES (9003, '2027-01-06+00', '{}', '{}', '{}', '{}')");   // one that came later, alone
+    const auto halted = site->catch_up(8);
+    CHECK(site->state("public.t") == "halted");
+    CHECK_MESSAGE(halted["tables"][0]["reason"].get<std::string>().find("truncated by itself") != std::string::npos, halted["tables"][0]["reason"].dump());
+    REQUIRE(site->ysdb({"sync", "reset", "public.t"}).exit_code == 0);
+    site->catch_up(8);
+    CHECK(site->equal());
     site->source("TRUNCATE t; INSERT INTO t (id, day, ia, ta, na, ba) VALUES (9002, '2027-01-05+00', '{}', '{}', '{}', '{}')");
     site->catch_up(8);
     CHECK(site->target_count("t_current") == 1);

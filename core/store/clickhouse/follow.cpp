@@ -1,12 +1,14 @@
 #include "core/store/clickhouse/follow.h"
 
 #include <algorithm>
+#include <atomic>
 #include <optional>
 
 #include "core/base/embedded.h"
 #include "core/base/fault.h"
 #include "core/base/text.h"
 #include "core/store/clickhouse/sink.h"
+#include "core/store/clickhouse/source.h"
 #include "core/store/clickhouse/statement.h"
 #include "core/store/clickhouse/sync_table.h"
 #include "core/store/store.h"
@@ -116,6 +118,20 @@ public:
         pending_.ops.clear();
         pending_.versions.clear();
         told_.clear();
+    }
+
+    bool written_since(const TableInfo& keys, const Version& from, Deadline deadline, const std::function<void(Batch&)>& consume) override {
+        if (!catalog_.find(live_, deadline)) return false;
+        // A copy's rows have the ordinal 0, and what the copy did not hold has left no trace.
+        const Version next_epoch{from.epoch + 1, 0, 0};
+        const std::string since = quote(version_column) + " >= " + text_of(from.packed()) + "::UInt128";
+        const SqlResult copied = query(transport_, "SELECT count() > 0 FROM " + quote(live_) + " WHERE " + since + " AND " + quote(version_column) + " < " + text_of(next_epoch.packed()) + "::UInt128 AND bitAnd(" +
+                                                       quote(version_column) + ", 4294967295::UInt128) = 0", {}, {}, ids_.next(label_), deadline);
+        if (copied.row(0).truth(0)) return false;
+        TableInfo here = keys;
+        here.ref = live_;
+        read_where(transport_, catalog_, ids_, here, since, deadline, consume);
+        return true;
     }
 
     bool takes_copies() const override { return true; }
@@ -289,19 +305,34 @@ public:
         query(transport_, "INSERT INTO ysdb.sync_epochs (set_name, epoch) SELECT {p1:String}, {p2:UInt32}", std::vector<std::optional<std::string>>{set, std::to_string(epoch)}, {}, ids_.next("ysdb-sync"), deadline);
     }
 
+    std::uint64_t noted(const std::string& set, const std::string& name, Deadline deadline) override {
+        make_tables(deadline);
+        return std::stoull(query(transport_, "SELECT toString(max(value)) FROM ysdb.sync_notes WHERE set_name = {p1:String} AND name = {p2:String}", std::vector<std::optional<std::string>>{set, name}, {},
+                                 ids_.next("ysdb-sync"), deadline).row(0).text(0));
+    }
+    void note(const std::string& set, const std::string& name, std::uint64_t number, Deadline deadline) override {
+        make_tables(deadline);
+        query(transport_, "INSERT INTO ysdb.sync_notes (set_name, name, value) SELECT {p1:String}, {p2:String}, {p3:UInt64}",
+              std::vector<std::optional<std::string>>{set, name, std::to_string(number)}, {}, ids_.next("ysdb-sync"), deadline);
+    }
+
     // Each insert makes a part, which the server has to merge.
     Millis batch_age() const override { return Millis(500); }
 
 private:
+    // Once a sink: statements that do nothing are round trips all the same.
     void make_tables(Deadline deadline) {
+        if (made_) return;
         for (const std::string& statement : split(embedded_file("sql/ysdb/clickhouse/sync.sql"), ';')) {
             if (!trim(statement).empty()) catalog_.run(statement, deadline);
         }
+        made_ = true;
     }
 
     Transport& transport_;
     const Catalog& catalog_;
     QueryIds& ids_;
+    std::atomic<bool> made_{false};
 };
 
 }  // namespace

@@ -31,14 +31,18 @@ std::string expression(const ColumnInfo& column) {
     return name;
 }
 
-std::string select_statement(const TableInfo& wanted, const TableInfo& actual, const TableFacts& facts) {
+std::string expressions(const TableInfo& wanted, const TableInfo& actual) {
     std::string columns;
     for (const ColumnInfo& column : wanted.columns) {
         const ColumnInfo* found = column_named(actual, column.name);
         if (found == nullptr) throw Error(Code::refused, actual.ref.text() + " has no column " + column.name);
         columns += (columns.empty() ? "" : ", ") + expression(*found);
     }
-    std::string sql = "SELECT " + columns + " FROM " + quote(actual.ref);
+    return columns;
+}
+
+std::string select_statement(const TableInfo& wanted, const TableInfo& actual, const TableFacts& facts) {
+    std::string sql = "SELECT " + expressions(wanted, actual) + " FROM " + quote(actual.ref);
     if (facts.replaces()) sql += " FINAL";
     if (column_named(actual, deleted_column) != nullptr) sql += " WHERE " + quote(deleted_column) + " = 0";
     return sql + " FORMAT Native";
@@ -56,6 +60,17 @@ void read(Transport& transport, const Catalog& catalog, QueryIds& ids, const Tab
     request.settings = read_settings;
     Decoder decoder(table, batch_bytes, consume, rejected);
     transport.run(request, {Deadline::never(), idle, stop}, [&](std::string_view bytes) { decoder.feed(bytes); });
+    decoder.finish();
+}
+
+void read_where(Transport& transport, const Catalog& catalog, QueryIds& ids, const TableInfo& table, const std::string& condition, Deadline deadline, const std::function<void(Batch&)>& consume) {
+    const TableInfo actual = catalog.describe(table.ref, deadline);
+    Request request;
+    request.sql = "SELECT DISTINCT " + expressions(table, actual) + " FROM " + quote(actual.ref) + " WHERE " + condition + " FORMAT Native";
+    request.query_id = ids.next("ysdb-read");
+    request.settings = read_settings;
+    Decoder decoder(table, 1u << 20, consume, [&](const RejectedRow& row) { throw Error(Code::refused, actual.ref.text() + ": a row cannot be read: " + row.reason); });
+    transport.run(request, {deadline, {}, {}}, [&](std::string_view bytes) { decoder.feed(bytes); });
     decoder.finish();
 }
 

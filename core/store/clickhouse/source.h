@@ -14,4 +14,7 @@ namespace ysdb::clickhouse {
 void read(Transport& transport, const Catalog& catalog, QueryIds& ids, const TableInfo& table, std::size_t batch_bytes, Millis idle, std::stop_token stop,
           const std::function<void(Batch&)>& consume, const std::function<void(RejectedRow)>& rejected);
 
+// The same columns of every version of the rows that meet the condition, removals included; each combination of values once.
+void read_where(Transport& transport, const Catalog& catalog, QueryIds& ids, const TableInfo& table, const std::string& condition, Deadline deadline, const std::function<void(Batch&)>& consume);
+
 }  // namespace ysdb::clickhouse

@@ -54,6 +54,21 @@ int ToldShapes::number(const TableRef& table, const std::string& column) const {
     return found == known->second.end() ? 0 : found->number;
 }
 
+std::string ToldShapes::rewritten(const TableFacts& facts) const {
+    if (facts.rewrite == "using") return "ALTER TABLE ... USING may have given every row another value, which no change tells";
+    if (facts.rewrite == "value") return "a value of one of its enum types got another name: the rows that have it changed, which no change tells";
+    const auto known = known_.find(facts.ref);
+    if (facts.rewrite.empty() || known == known_.end()) return "";
+    for (const auto& [name, column] : facts.columns) {
+        const bool old = std::any_of(known->second.begin(), known->second.end(), [&](const ColumnInfo& c) { return c.number == column.number; });
+        const auto added = facts.added.find(name);
+        if (old || (added != facts.added.end() && added->second.fill)) continue;
+        if (added != facts.added.end()) return "column " + name + " was added with a default that each row has its own value of";
+        if (column.has_default) return "column " + name + " was added while every row was written anew: what the rows hold in it, no change tells";
+    }
+    return "";
+}
+
 SegmentPart ToldShapes::tell(std::shared_ptr<const TableInfo> table, const std::map<std::string, AddedColumn>& added, const Version& version) {
     SegmentPart part;
     part.kind = SegmentPart::Kind::shape;

@@ -8,6 +8,7 @@
 
 #include "core/store/changes.h"
 #include "core/store/postgres/catalog.h"
+#include "core/store/postgres/table_facts.h"
 
 namespace ysdb::postgres {
 
@@ -32,6 +33,8 @@ public:
     explicit ToldShapes(std::map<TableRef, std::vector<ColumnInfo>> known) : known_(std::move(known)) {}
     // Number of a column of that name as known now; 0: there is none.
     int number(const TableRef& table, const std::string& column) const;
+    // Why the table cannot be followed past what an event trigger told of it: its rows changed without being told. Empty: it can be.
+    std::string rewritten(const TableFacts& facts) const;
     // The part that tells the new shape: what changed, or, as a halt, why the table cannot be followed into it.
     SegmentPart tell(std::shared_ptr<const TableInfo> table, const std::map<std::string, AddedColumn>& added, const Version& version);
 

@@ -9,6 +9,7 @@
 #include "core/store/postgres/errors.h"
 #include "core/store/postgres/ordinary.h"
 #include "core/store/postgres/patroni.h"
+#include "core/store/postgres/row_lookup.h"
 #include "core/store/postgres/snapshot.h"
 #include "core/store/postgres/sql_build.h"
 #include "core/store/postgres/trigger_capture.h"
@@ -90,6 +91,7 @@ public:
     std::vector<ReadRange> ranges(const TableInfo& table, SourceSnapshot& snapshot, std::uint64_t rows_per_range, Deadline deadline) override {
         return static_cast<Snapshot&>(snapshot).ranges(table, rows_per_range, deadline);
     }
+    std::vector<ReadRange> ranges_of(const TableInfo& table, const Batch& keys) override { return keyed_ranges(table, keys); }
     void read(const TableInfo& table, const ReadRange& range, SourceSnapshot& snapshot, std::size_t batch_bytes, Millis idle, std::stop_token stop,
               const std::function<void(Batch&)>& consume, const std::function<void(RejectedRow)>& rejected) override {
         static_cast<Snapshot&>(snapshot).read(table, range, batch_bytes, idle, stop, consume, rejected);

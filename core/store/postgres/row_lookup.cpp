@@ -125,6 +125,26 @@ void RowLookup::fill(ChangeBatch& changes, const std::vector<UnsentCells>& cells
     if (!gone.empty()) changes = without(changes, gone);
 }
 
+std::vector<ReadRange> keyed_ranges(const TableInfo& table, const Batch& keys) {
+    constexpr std::size_t at_once = 500;
+    std::vector<ReadRange> ranges;
+    for (std::size_t from = 0; from < keys.rows(); from += at_once) {
+        const std::size_t to = std::min(from + at_once, keys.rows());
+        std::string arrays, names, join;
+        for (std::size_t k = 0; k < table.key.size(); ++k) {
+            const ColumnInfo& column = table.columns[table.key[k]];
+            std::vector<std::string> values;
+            for (std::size_t row = from; row < to; ++row) values.push_back(text_of(keys.value(row, k), column.type));
+            const std::string name = fmt::format("ysdb_key_{}", k);
+            arrays += (arrays.empty() ? "" : ", ") + literal(array_literal(values)) + "::text[]";
+            names += (names.empty() ? "" : ", ") + name;
+            join += (join.empty() ? "" : " AND ") + fmt::format("ysdb_row.{} = ysdb_keys.{}::{}", quote(column.name), name, column.type.native);
+        }
+        ranges.push_back({fmt::format("{} keys [{},{})", table.ref.table, from, to), "FROM unnest(" + arrays + ") AS ysdb_keys(" + names + ") JOIN " + quote(table.ref) + " ysdb_row ON " + join, to - from});
+    }
+    return ranges;
+}
+
 void use_text_settings(SqlSession& session, Deadline deadline) {
     session.query("SET DateStyle = 'ISO, MDY'; SET IntervalStyle = 'postgres'; SET TimeZone = 'UTC'; SET extra_float_digits = 3; SET bytea_output = 'hex';"
                   " SET statement_timeout = 0",

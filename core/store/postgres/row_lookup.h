@@ -32,6 +32,9 @@ private:
     Connection& session_;
 };
 
+// Ranges of the rows with these keys, some hundred a range: `keys` has the columns of the table's primary key, in its order.
+std::vector<ReadRange> keyed_ranges(const TableInfo& table, const Batch& keys);
+
 // What text_field() reads is what the session prints from here on.
 void use_text_settings(SqlSession& session, Deadline deadline);
 

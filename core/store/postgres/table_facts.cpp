@@ -9,12 +9,18 @@ namespace ysdb::postgres {
 
 namespace {
 
-
 TableFacts facts_of(const nlohmann::json& json) {
     TableFacts facts;
+    facts.ref = {json.value("schema", ""), json.value("name", "")};
+    if (json.contains("rewrite") && !json.at("rewrite").is_null()) facts.rewrite = json.at("rewrite").get<std::string>();
     for (const auto& column : json.at("columns")) {
         const std::string name = column.at("name");
-        facts.columns[name] = {column.at("number").get<int>(), column.at("nullable").get<bool>(), column.at("comment").is_null() ? "" : column.at("comment").get<std::string>()};
+        facts.columns[name] = {.number = column.at("number").get<int>(),
+                               .nullable = column.at("nullable").get<bool>(),
+                               .has_default = column.value("default", false),
+                               .generated = column.value("generated", false),
+                               .type = {column.value("type", 0u), column.value("modifier", -1)},
+                               .comment = column.at("comment").is_null() ? "" : column.at("comment").get<std::string>()};
         AddedColumn added;
         if (!column.at("fill").is_null()) added.fill = column.at("fill").get<std::string>();
         added.varies = column.at("varies").get<bool>();
@@ -58,10 +64,21 @@ std::string facts_query() {
     return query.substr(start, query.find(to) - start);
 }
 
-std::string event_trigger_sql() {
-    std::string sql(embedded_file("sql/ysdb/postgres/tell_tables.sql"));
-    const std::string_view mark = "({facts})";
-    return sql.replace(sql.find(mark), mark.size(), "(" + facts_query() + ")");
+std::string event_trigger_sql(bool log) {
+    std::string sql(embedded_file(log ? "sql/ysdb/postgres/trigger_tables.sql" : "sql/ysdb/postgres/tell_tables.sql"));
+    std::string rewrites(embedded_file("sql/ysdb/postgres/rewrites.sql"));
+    const auto fill = [](std::string& text, std::string_view mark, const std::string& with) { text.replace(text.find(mark), mark.size(), with); };
+    fill(rewrites, "{schema}.", log ? "cdc." : "ysdb.");
+    rewrites = rewrites.substr(rewrites.find("SELECT c.oid"));
+    fill(sql, "({facts})", "(" + facts_query() + ")");
+    fill(sql, "({rewrites})", "(" + rewrites + ")");
+    return sql;
+}
+
+bool lacks_event_triggers(SqlSession& session, bool log, Deadline deadline) {
+    const SqlResult found = session.query("SELECT rolsuper AND (SELECT count(*) FROM pg_event_trigger WHERE evtname IN ($1, $2)) < 2 FROM pg_roles WHERE rolname = current_user",
+                                          std::vector<std::optional<std::string>>{std::string(log ? log_event_trigger : event_trigger), std::string(log ? log_rewrite_trigger : rewrite_trigger)}, deadline);
+    return found.row(0).truth(0);
 }
 
 }  // namespace ysdb::postgres

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/store/postgres/catalog.h"
 #include "core/store/store.h"
 #include "core/value/shape.h"
 
@@ -17,13 +18,18 @@ namespace ysdb::postgres {
 struct ColumnFacts {
     int number = 0;
     bool nullable = true;
+    bool has_default = false;
+    bool generated = false;
+    DeclaredType type;          // oid 0: told by an event trigger of an earlier version
     std::string comment;
 };
 
 struct TableFacts {
+    TableRef ref;
     std::map<std::string, ColumnFacts> columns;
     std::vector<std::string> key;
-    std::map<std::string, AddedColumn> added;   // columns with a default
+    std::map<std::string, AddedColumn> added;   // columns with a default that older rows have
+    std::string rewrite;                        // told by an event trigger, what happened to the rows: "using", "value", "rows", as in rewrites.sql
 };
 
 // The catalog as it is now, which may be ahead of the stream. A table that is gone has no columns.
@@ -36,8 +42,11 @@ std::pair<std::uint32_t, TableFacts> parse_facts(std::string_view message);
 void keep_fills(const TableFacts& before, TableFacts& now);
 // The query of them, of a row c of pg_class; its column is `json`.
 std::string facts_query();
-// The statements, in one, that make the event trigger. Needs a superuser.
-std::string event_trigger_sql();
-inline constexpr std::string_view event_trigger = "ysdb_tell_tables";
+// The statements, in one, that make the event triggers; those of `log` write to cdc.change_log. Needs a superuser.
+std::string event_trigger_sql(bool log);
+inline constexpr std::string_view event_trigger = "ysdb_tell_tables", rewrite_trigger = "ysdb_note_rewrite";
+inline constexpr std::string_view log_event_trigger = "ysdb_log_tables", log_rewrite_trigger = "ysdb_note_log_rewrite";
+// Whether the role may make them and they are not there.
+bool lacks_event_triggers(SqlSession& session, bool log, Deadline deadline);
 
 }  // namespace ysdb::postgres

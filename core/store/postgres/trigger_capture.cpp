@@ -87,6 +87,7 @@ public:
         fault::point("sync.remove.after");
         session->query("DELETE FROM cdc.sets WHERE set_name = $1", Params{set}, deadline);
         if (session->query("SELECT 1 FROM cdc.sets UNION ALL SELECT 1 FROM cdc.captured LIMIT 1", deadline).rows() > 0) return;
+        session->query("DROP EVENT TRIGGER IF EXISTS " + quote(log_event_trigger) + "; DROP EVENT TRIGGER IF EXISTS " + quote(log_rewrite_trigger) + "; DROP FUNCTION IF EXISTS cdc.tell_tables(), cdc.note_rewrite()", deadline);
         session->query("DROP TABLE cdc.change_log, cdc.ticks, cdc.sets, cdc.captured, cdc.shapes; DROP SEQUENCE cdc.change_sequence; DROP FUNCTION cdc.tick(boolean), cdc.news(), cdc.rows_query(oid),"
                        " cdc.row_query(oid), cdc.note_shape(oid), cdc.known_shape(oid), cdc.layout(oid)",
                        deadline);
@@ -97,7 +98,11 @@ public:
         }
     }
 
-    std::unique_ptr<ChangeSource> open(const CaptureOptions& options, Deadline deadline) override { return open_trigger_source(target(deadline), options, connecting(deadline)); }
+    std::unique_ptr<ChangeSource> open(const CaptureOptions& options, Deadline deadline) override { 
+        // What it mends is what the next run would: this store outlives the source.
+        const auto mend = [this, set = options.set, tables = options.tables] { install(set, tables, Deadline::after(Millis(30'000))); };
+        return open_trigger_source(target(deadline), options, mend, connecting(deadline));
+    }
 
     std::unique_ptr<SourceSnapshot> snapshot(const std::string& set, std::span<const TableRef> tables, Deadline deadline) override {
         const Target where = target(deadline);
@@ -158,6 +163,7 @@ private:
         std::vector<std::string> needed;
         const bool there = log_exists(session, deadline);
         if (!there) needed.push_back(log_sql(session, deadline));
+        if (lacks_event_triggers(session, true, deadline)) needed.push_back(event_trigger_sql(true));
         if (there) {
             for (const std::string& name : captured(session, set, deadline)) {
                 if (std::none_of(tables.begin(), tables.end(), [&](const TableRef& t) { return t.text() == name; })) needed.push_back(release(session, set, name, deadline));
@@ -198,8 +204,7 @@ private:
     void capture_table(SqlSession& session, const std::string& set, const TableRef& table, bool log, std::vector<std::string>& needed, Deadline deadline) const {
         const SqlResult facts = session.query(
             "SELECT c.oid::bigint, c.relkind = 'p', pg_has_role(c.relowner, 'MEMBER'),"
-            " (SELECT count(DISTINCT t.tgname) FILTER (WHERE t.tgrelid = c.oid) = CASE c.relkind WHEN 'p' THEN 2 ELSE 3 END AND bool_and(t.tgenabled NOT IN ('D', 'R')) FROM pg_trigger t"
-            "  WHERE t.tgfoid = to_regprocedure('cdc.tell_' || c.oid || '()'))"
+            " " + std::string(triggers_fire) +
             " FROM pg_class c WHERE c.oid = $1::regclass",
             Params{quote(table)}, deadline);
         const SqlResult other = session.query(
@@ -208,7 +213,7 @@ private:
             " (SELECT array_agg(attname ORDER BY attnum) FROM pg_attribute WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped) LIMIT 1",
             Params{quote(table)}, deadline);
         const std::string oid = facts.row(0).text(0), name = literal(table.text());
-        const bool fires = !facts.row(0).null(3) && facts.row(0).truth(3);
+        const bool fires = facts.row(0).truth(3);
         bool ours = false, listed = false, same = true;
         if (log) {
             const SqlResult found = session.query("SELECT set_name = $1, relation = $3::bigint::oid FROM cdc.captured WHERE table_name = $2", Params{set, table.text(), oid}, deadline);
@@ -231,7 +236,21 @@ private:
             throw Error(Code::refused, store_ + "." + table.text() + ": partition " + other.row(0).text(0) + " has its columns in another order", "make it anew like the table and move its rows, or use capture = \"wal\"");
         }
         if (!ours) sql += std::string(sql.empty() ? "" : ";\n") + "INSERT INTO cdc.captured (set_name, table_name, relation) VALUES (" + literal(set) + ", " + name + ", " + oid + ")";
+        sql += leaf_triggers(session, table, oid, sql.empty(), deadline);
         if (!sql.empty()) needed.push_back(sql);
+    }
+
+    // Those that partitions lack, which tell that one was truncated by itself.
+    static std::string leaf_triggers(SqlSession& session, const TableRef& table, const std::string& oid, bool first, Deadline deadline) {
+        const SqlResult silent = session.query(
+            "SELECT l.relid::regclass::text FROM pg_partition_tree($1::regclass) l JOIN pg_class c ON c.oid = l.relid AND c.relkind = 'r' WHERE l.level > 0 AND has_table_privilege(l.relid, 'TRIGGER')"
+            " AND NOT EXISTS (SELECT 1 FROM pg_trigger t WHERE t.tgrelid = l.relid AND t.tgname = 'ysdb_truncate')",
+            Params{quote(table)}, deadline);
+        std::string sql;
+        for (std::size_t i = 0; i < silent.rows(); ++i) {
+            sql += std::string(first && sql.empty() ? "" : ";\n") + "CREATE TRIGGER ysdb_truncate AFTER TRUNCATE ON " + silent.row(i).text(0) + " FOR EACH STATEMENT EXECUTE FUNCTION cdc.tell_" + oid + "()";
+        }
+        return sql;
     }
 
     static std::string trigger_sql(const TableRef& table, const std::string& oid, bool partitioned, bool owner) {
@@ -245,6 +264,7 @@ private:
         if (!partitioned) sql += ";\nCREATE TRIGGER ysdb_insert AFTER INSERT ON " + quoted + " REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT" + call;
         sql += std::string(";\nCREATE TRIGGER ysdb_change AFTER ") + (partitioned ? "INSERT OR " : "") + "UPDATE OR DELETE ON " + quoted + " FOR EACH ROW" + call;
         sql += ";\nCREATE TRIGGER ysdb_truncate AFTER TRUNCATE ON " + quoted + " FOR EACH STATEMENT" + call;
+        // Statement triggers are not inherited: each partition has its own for truncation. See leaf_triggers().
         if (!owner) return sql;
         // Also what a subscription or a restore writes (session_replication_role = replica) is a change.
         for (const char* name : {"ysdb_insert", "ysdb_change", "ysdb_truncate"}) {
@@ -265,7 +285,7 @@ private:
         if (!left.row(0).null(1)) {
             for (const char* name : {"ysdb_insert", "ysdb_change", "ysdb_truncate"}) sql += std::string(";\nDROP TRIGGER IF EXISTS ") + name + " ON " + left.row(0).text(1);
         }
-        return sql + ";\nDROP FUNCTION IF EXISTS cdc.tell_" + left.row(0).text(0) + "()";
+        return sql + ";\nDROP FUNCTION IF EXISTS cdc.tell_" + left.row(0).text(0) + "() CASCADE";   // with the triggers of partitions
     }
 
     std::string store_;

@@ -33,6 +33,11 @@ struct Printed {
 // "(1,"a ""b""",)" -> fields. False when it is no printed row.
 bool split_row(std::string_view row, std::string& bytes, std::vector<Printed>& fields);
 
+// Condition on a row c of pg_class: its triggers are all there and fire, on every partition.
+inline constexpr std::string_view triggers_fire =
+    "coalesce((SELECT count(DISTINCT t.tgname) FILTER (WHERE t.tgrelid = c.oid) = CASE c.relkind WHEN 'p' THEN 2 ELSE 3 END AND bool_and(t.tgenabled NOT IN ('D', 'R')) FROM pg_trigger t"
+    " WHERE t.tgfoid = to_regprocedure('cdc.tell_' || c.oid || '()')), false)";
+
 // Takes back the room of what every set has: partitions of past days are dropped, the default one is emptied; makes those of the days to come.
 // What is in use is left for the next time.
 void tend_log(SqlSession& session, Deadline deadline);

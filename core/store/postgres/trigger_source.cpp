@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
 #include <map>
 #include <set>
 
@@ -28,6 +29,7 @@ using Params = std::vector<std::optional<std::string>>;
 constexpr Millis poll_every{20};
 constexpr Millis acknowledge_every{1'000};
 constexpr Millis tend_every{60'000};
+constexpr Millis watch_every{2'000};
 constexpr Millis call{30'000};            // limit of a query
 
 struct Followed {
@@ -38,14 +40,15 @@ struct Followed {
     std::vector<Field> fields;                // by column
     bool halted = false;
     bool checked = false;                     // its partitions, in this batch
+    bool emptied = false;                     // the last that was told of it is its truncation
     std::uint32_t ordinal = 0;                // within the tick
     SegmentBuilder::Open open;
 };
 
 class TriggerSource final : public ChangeSource {
 public:
-    TriggerSource(const Target& target, CaptureOptions options, Deadline deadline)
-        : options_(std::move(options)), session_(Connection::open(target, "ysdb sync " + options_.set + " log", deadline)), stream_(Connection::open(target, "ysdb sync " + options_.set + " changes", deadline)), shapes_(std::move(options_.known)) {
+    TriggerSource(const Target& target, CaptureOptions options, std::function<void()> mend, Deadline deadline)
+        : options_(std::move(options)), mend_(std::move(mend)), session_(Connection::open(target, "ysdb sync " + options_.set + " log", deadline)), stream_(Connection::open(target, "ysdb sync " + options_.set + " changes", deadline)), shapes_(std::move(options_.known)) {
         for (Connection* each : {session_.get(), stream_.get()}) {
             use_text_settings(*each, deadline);
             each->query("SET enable_seqscan = off; SET idle_session_timeout = 0", deadline);   // a log that grows fast has no statistics
@@ -64,6 +67,7 @@ public:
         Segment segment;
         builder_.begin(segment);
         tell_lost();
+        if (tick_ == 0) watch_triggers();
         const Deadline deadline = Deadline::after(wait);
         while (tick_ == 0 && !next_tick()) {
             if (std::exchange(fresh_, false)) {   // nothing below where it goes on
@@ -116,6 +120,31 @@ private:
     void tell_lost() {
         for (const std::uint32_t oid : lost_) halt(tables_.at(oid), "the table is gone, or has another name now");
         lost_.clear();
+    }
+
+    // Somebody may have taken them away, or switched them off. Made again at once, so that little is missed; the gap is told in its place.
+    void watch_triggers() {
+        const auto now = SteadyClock::now();
+        if (now - watched_at_ < watch_every) return;
+        watched_at_ = now;
+        const SqlResult dead = session_->query("SELECT k.relation::bigint FROM cdc.captured k JOIN pg_class c ON c.oid = k.relation WHERE k.set_name = $1 AND NOT " + std::string(triggers_fire), Params{options_.set},
+                                               Deadline::after(call));
+        bool any = false;
+        for (std::size_t i = 0; i < dead.rows(); ++i) {
+            const auto found = tables_.find(static_cast<std::uint32_t>(dead.row(i).integer(0)));
+            any = any || (found != tables_.end() && !found->second.halted);
+        }
+        if (!any) return;
+        try {
+            mend_();
+        } catch (const Error& error) {
+            if (error.retryable() || error.code() == Code::connect) throw;
+            for (std::size_t i = 0; i < dead.rows(); ++i) {
+                const auto found = tables_.find(static_cast<std::uint32_t>(dead.row(i).integer(0)));
+                if (found != tables_.end() && !found->second.halted) halt(found->second, "its triggers are switched off, or gone, and could not be made again: " + error.message());
+            }
+        }
+        sequence_.clear();   // the gap has a tick of its own
     }
 
     // --- ticks ---
@@ -213,6 +242,18 @@ private:
     }
 
     void take(Followed& table, char operation, std::int64_t shape, const Column& old_text, const Column& new_text) {
+        const bool emptied = std::exchange(table.emptied, operation == 'T' || (operation == 'P' && table.emptied));
+        if (operation == 'P') {
+            // Its table's truncation fires the trigger on each partition, too.
+            if (!emptied) halt(table, "one of its partitions was truncated by itself: which rows that took, no change tells");
+            return;
+        }
+        if (operation == 'R') {
+            TableFacts facts = parse_facts(new_text.bytes).second;
+            keep_earlier_fills(oid_of(table), facts);
+            if (const std::string why = shapes_.rewritten(facts); !why.empty()) halt(table, why);
+            return;
+        }
         if (!in_shape(table, shape)) return;
         if (operation == 'T') {
             return builder_.truncate(table.open, table.table, next_version(table));
@@ -308,7 +349,8 @@ private:
 
     bool begin_shape(Followed& table, std::int64_t shape, const SqlRow& told, bool guessed, Deadline deadline) {
         const Layout layout = parse_layout(told.text(0));
-        const TableFacts facts = parse_facts(told.text(1)).second;
+        TableFacts facts = parse_facts(told.text(1)).second;
+        keep_earlier_fills(oid_of(table), facts);
         std::vector<ToldColumn> columns;
         table.columns.clear();
         table.fields.clear();
@@ -328,6 +370,14 @@ private:
         table.shape = shape;
         builder_.add(table.open, std::move(part));
         return true;
+    }
+
+    // A table that is rewritten forgets what its older rows hold in a new column; a shape that was noted before does not.
+    void keep_earlier_fills(std::uint32_t oid, TableFacts& facts) {
+        const bool unsure = std::any_of(facts.columns.begin(), facts.columns.end(), [&](const auto& column) { return column.second.has_default && !facts.added.contains(column.first); });
+        if (!unsure) return;
+        const SqlResult noted = session_->query("SELECT facts FROM cdc.shapes WHERE relation = $1::bigint::oid", Params{std::to_string(oid)}, Deadline::after(call));
+        for (std::size_t i = 0; i < noted.rows(); ++i) keep_fills(parse_facts(noted.row(i).text(0)).second, facts);
     }
 
     // Printed rows name no column: a partition's must be in the table's order.
@@ -358,6 +408,7 @@ private:
     }
 
     CaptureOptions options_;
+    std::function<void()> mend_;
     std::unique_ptr<Connection> session_;     // for everything that is asked
     std::unique_ptr<Connection> stream_;      // a tick's changes
     std::map<std::uint32_t, Followed> tables_;   // by oid
@@ -379,13 +430,13 @@ private:
     Batch old_;
 
     std::uint64_t acknowledged_ = 0;
-    SteadyClock::time_point acknowledged_at_{}, tended_{};
+    SteadyClock::time_point acknowledged_at_{}, tended_{}, watched_at_{};
 };
 
 }  // namespace
 
-std::unique_ptr<ChangeSource> open_trigger_source(const Target& target, const CaptureOptions& options, Deadline deadline) {
-    return std::make_unique<TriggerSource>(target, options, deadline);
+std::unique_ptr<ChangeSource> open_trigger_source(const Target& target, const CaptureOptions& options, std::function<void()> mend, Deadline deadline) {
+    return std::make_unique<TriggerSource>(target, options, std::move(mend), deadline);
 }
 
 }  // namespace ysdb::postgres

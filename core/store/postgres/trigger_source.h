@@ -4,6 +4,7 @@
 // tables the set has.
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "core/store/changes.h"
@@ -11,6 +12,7 @@
 
 namespace ysdb::postgres {
 
-std::unique_ptr<ChangeSource> open_trigger_source(const Target& target, const CaptureOptions& options, Deadline deadline);
+// `mend`: makes triggers that are gone again, and writes down that changes may be missing; called when that is noticed.
+std::unique_ptr<ChangeSource> open_trigger_source(const Target& target, const CaptureOptions& options, std::function<void()> mend, Deadline deadline);
 
 }  // namespace ysdb::postgres

@@ -3,8 +3,10 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <set>
 
+#include "core/base/embedded.h"
 #include "core/base/fault.h"
 #include "core/base/text.h"
 #include "core/store/postgres/catalog.h"
@@ -61,7 +63,8 @@ public:
         const auto session = connect(set, deadline);
         std::vector<std::string> shown;
         for (const std::string& statement : statements(*session, set, tables, deadline)) {
-            shown.push_back(statement == event_trigger_sql() ? "CREATE EVENT TRIGGER " + quote(event_trigger) + " ON ddl_command_end WHEN TAG IN ('ALTER TABLE') EXECUTE FUNCTION ysdb.tell_tables(), and that function" : statement);
+            shown.push_back(statement == event_trigger_sql(false) ? "CREATE EVENT TRIGGER " + quote(event_trigger) + " ON ddl_command_end WHEN TAG IN ('ALTER TABLE', 'ALTER TYPE', 'CREATE TABLE') EXECUTE FUNCTION ysdb.tell_tables(), "
+                                                                      + quote(rewrite_trigger) + " ON table_rewrite EXECUTE FUNCTION ysdb.note_rewrite(), and these functions" : statement);
         }
         return shown;
     }
@@ -85,10 +88,18 @@ public:
         session->query("DROP PUBLICATION IF EXISTS " + quote(publication_name(set)), deadline);
         // The event trigger serves all sets of the database.
         if (session->query("SELECT 1 FROM pg_publication WHERE pubname LIKE 'ysdb\\_%'", deadline).rows() > 0) return;
-        session->query("DROP EVENT TRIGGER IF EXISTS " + quote(event_trigger) + "; DROP FUNCTION IF EXISTS ysdb.tell_tables()", deadline);
+        session->query("DROP EVENT TRIGGER IF EXISTS " + quote(event_trigger) + "; DROP EVENT TRIGGER IF EXISTS " + quote(rewrite_trigger) + "; DROP FUNCTION IF EXISTS ysdb.tell_tables(), ysdb.note_rewrite(); DROP FUNCTION IF EXISTS ysdb.tell_truncate() CASCADE", deadline);
     }
 
     std::unique_ptr<ChangeSource> open(const CaptureOptions& options, Deadline deadline) override { return open_wal_source(target(deadline), options, connecting(deadline)); }
+
+    std::optional<std::uint64_t> left_timeline(std::uint32_t timeline, Deadline deadline) override {
+        const auto session = Connection::open(replication_target(target(deadline)), "ysdb sync history", connecting(deadline));
+        const SqlResult now = session->query("IDENTIFY_SYSTEM", deadline);
+        if (now.row(0).text(1) == "1") return std::nullopt;   // nothing came before it
+        const SqlResult history = session->query("TIMELINE_HISTORY " + now.row(0).text(1), deadline);
+        return branch_of(history.row(0).text(1), timeline);
+    }
 
     std::unique_ptr<SourceSnapshot> snapshot(const std::string& set, std::span<const TableRef> tables, Deadline deadline) override {
         const Target where = target(deadline);
@@ -141,9 +152,20 @@ private:
             }
         }
         // Where it may not be made, definitions are guessed from the catalog, and what cannot be told halts the table.
-        if (session.query("SELECT rolsuper AND NOT EXISTS (SELECT 1 FROM pg_event_trigger WHERE evtname = $1) FROM pg_roles WHERE rolname = current_user", Params{std::string(event_trigger)}, deadline)
-                .row(0).truth(0)) {
-            needed.push_back(event_trigger_sql());
+        if (lacks_event_triggers(session, false, deadline)) needed.push_back(event_trigger_sql(false));
+        for (const TableRef& table : tables) {
+            // Statement triggers are not inherited. Without the right to make them a truncation of one partition is not told.
+            const SqlResult silent = session.query(
+                "SELECT l.relid::regclass::text FROM pg_partition_tree($1::regclass) l JOIN pg_class c ON c.oid = l.relid AND c.relkind = 'r' WHERE l.level > 0 AND has_table_privilege(l.relid, 'TRIGGER')"
+                " AND NOT EXISTS (SELECT 1 FROM pg_trigger t WHERE t.tgrelid = l.relid AND t.tgname = 'ysdb_truncate')",
+                Params{quote(table)}, deadline);
+            if (silent.rows() == 0) continue;
+            std::string sql(embedded_file("sql/ysdb/postgres/tell_truncate.sql"));
+            sql = sql.substr(sql.find("CREATE OR REPLACE"));
+            for (std::size_t i = 0; i < silent.rows(); ++i) {
+                sql += ";\nCREATE TRIGGER ysdb_truncate AFTER TRUNCATE ON " + silent.row(i).text(0) + " FOR EACH STATEMENT EXECUTE FUNCTION ysdb.tell_truncate()";
+            }
+            needed.push_back(sql);
         }
         // The publication before the slot: decoding looks it up as of each change.
         if (session.query("SELECT 1 FROM pg_replication_slots WHERE slot_name = $1", Params{slot_name(set)}, deadline).rows() == 0) {
@@ -188,6 +210,15 @@ private:
 };
 
 }  // namespace
+
+// Lines of a timeline's ancestor, where it was left, and why: "1<tab>0/3000148<tab>no recovery target specified".
+std::optional<std::uint64_t> branch_of(std::string_view history, std::uint32_t timeline) {
+    for (const std::string& line : split(history, '\n')) {
+        unsigned ancestor = 0, high = 0, low = 0;
+        if (std::sscanf(line.c_str(), "%u %X/%X", &ancestor, &high, &low) == 3 && ancestor == timeline) return (static_cast<std::uint64_t>(high) << 32) | low;
+    }
+    return std::nullopt;
+}
 
 std::unique_ptr<ChangeCapture> wal_capture(std::string store, const Locator& locator, Millis connect_timeout) {
     return std::make_unique<WalCapture>(std::move(store), locator, connect_timeout);

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
 #include <unordered_map>
@@ -207,6 +208,7 @@ private:
         position_ = position;
         xid_ = xid;
         message_ = 0;
+        truncated_.clear();
     }
 
     void commit() {
@@ -238,6 +240,7 @@ private:
             case 'R': return relation(read_relation(message));
             case 'I':
                 ++message_;
+                if (!truncated_.empty()) truncated_.clear();
                 if (Relation* relation = changed(message)) insert(*relation, message);
                 return;
             case 'U':
@@ -384,7 +387,9 @@ private:
         for (std::uint32_t i = 0; i < count; ++i) {
             ++message_;
             Relation* relation = changed(message);
-            if (relation != nullptr) builder_.truncate(relation->open, relation->table, version_coming());
+            if (relation == nullptr) continue;
+            builder_.truncate(relation->open, relation->table, version_coming());
+            truncated_.insert(relation->table->ref);
         }
     }
 
@@ -454,15 +459,47 @@ private:
         builder_.halt(relation.open, table, version_coming(), why);
     }
 
+    // Told here and not when the next row is described: that may come in another run, when the catalog has forgotten what older rows hold.
+    void definition_told(Relation& relation, const TableFacts& facts) {
+        if (relation.halted) return;
+        std::map<int, ToldColumn> columns;
+        for (const auto& [name, fact] : facts.columns) {
+            if (!fact.generated && fact.type.oid != 0) columns[fact.number] = {name, fact.type, fact.number, fact.nullable, fact.comment};
+        }
+        std::vector<ToldColumn> ordered;
+        for (auto& [_, column] : columns) ordered.push_back(std::move(column));
+        const auto table = std::make_shared<TableInfo>(told_table(*catalog_, facts.ref, ordered, facts.key, Deadline::after(Millis(30'000))));
+        if (const std::string why = shapes_.rewritten(facts); !why.empty()) return halt(relation, table, why);
+        if (ordered.empty() || table->key.empty()) return;   // the next row's description says why
+        SegmentPart part = shapes_.tell(table, facts.added, version_coming());
+        relation.halted = part.kind == SegmentPart::Kind::halt;
+        if (relation.halted || !part.columns.empty()) builder_.add(relation.open, std::move(part));
+    }
+
+    // A partition was truncated by itself, unless its table was just now: the trigger on it fires for that, too.
+    void partition_truncated(std::string_view message) {
+        const auto json = nlohmann::json::parse(message);
+        const TableRef ref{json.at("schema"), json.at("name")};
+        if (!followed_.contains(ref) || truncated_.contains(ref)) return;
+        Relation& relation = relations_[json.at("relation").get<std::uint32_t>()];
+        if (relation.halted) return;
+        const auto table = std::make_shared<TableInfo>();
+        table->ref = ref;
+        halt(relation, table, "its partition " + json.at("partition").get<std::string>() + " was truncated by itself: which rows that took, no change tells");
+    }
+
     // What the event trigger of `sync install` says of a table's new definition, in its place in the stream.
     void told(MessageReader& message) {
         message.byte();
         message.integer<std::uint64_t>();
         const std::string_view prefix = message.text();
-        if (prefix != facts_prefix) return;
+        if (prefix != facts_prefix && prefix != "ysdb.truncate") return;
         const auto size = message.integer<std::uint32_t>();
+        if (prefix != facts_prefix) return partition_truncated(message.bytes(size));
         auto [relation, facts] = parse_facts(message.bytes(size));
         if (const auto before = facts_told_.find(relation); before != facts_told_.end()) keep_fills(before->second, facts);
+        ++message_;   // a change of columns has a version of its own, whoever is followed
+        if (followed_.contains(facts.ref)) definition_told(relations_[relation], facts);
         facts_told_[relation] = std::move(facts);
     }
 
@@ -500,6 +537,7 @@ private:
     std::set<TableRef> followed_;
     std::unordered_map<std::uint32_t, Relation> relations_;
     std::map<std::uint32_t, TableFacts> facts_told_;
+    std::set<TableRef> truncated_;            // in this transaction, with nothing inserted since
     SegmentBuilder builder_;
     std::vector<TupleField> fields_;
     Batch old_;

@@ -360,11 +360,17 @@ public:
     explicit Sink(RedisStore& store) : store_(store) {}
     std::unique_ptr<ChangeWriter> follow(const Landing& landing, Deadline) override { return std::make_unique<Writer>(store_, landing); }
     std::uint32_t epoch(const std::string& set, Deadline deadline) override {
-        const Reply reply = store_.command({"HGET", key_of(set), "epoch"}, deadline);
-        return reply.is_nil() ? 0 : static_cast<std::uint32_t>(std::strtoul(reply.text.c_str(), nullptr, 10));
+        return static_cast<std::uint32_t>(noted(set, "epoch", deadline));
     }
     void begin_epoch(const std::string& set, std::uint32_t epoch, Deadline deadline) override {
-        GuardedWriter(store_).raise_number(key_of(set), "epoch", epoch, deadline);
+        note(set, "epoch", epoch, deadline);
+    }
+    std::uint64_t noted(const std::string& set, const std::string& name, Deadline deadline) override {
+        const Reply reply = store_.command({"HGET", key_of(set), name}, deadline);
+        return reply.is_nil() ? 0 : std::strtoull(reply.text.c_str(), nullptr, 10);
+    }
+    void note(const std::string& set, const std::string& name, std::uint64_t number, Deadline deadline) override {
+        GuardedWriter(store_).raise_number(key_of(set), name, number, deadline);
     }
 
 private:

@@ -9,3 +9,14 @@ CREATE TABLE IF NOT EXISTS ysdb.sync_epochs
 )
 ENGINE = MergeTree
 ORDER BY (set_name, at);
+
+-- What sets note beside that: of each name the highest number counts.
+CREATE TABLE IF NOT EXISTS ysdb.sync_notes
+(
+    set_name String,
+    name String,
+    value UInt64,
+    at DateTime64(6, 'UTC') DEFAULT now64(6)
+)
+ENGINE = ReplacingMergeTree(value)
+ORDER BY (set_name, name);

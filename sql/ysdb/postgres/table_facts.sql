@@ -2,9 +2,10 @@
 SELECT ysdb_facts.json FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace CROSS JOIN LATERAL (
 -- facts of c
 SELECT json_build_object(
-    'relation', c.oid::bigint,
+    'relation', c.oid::bigint, 'schema', (SELECT nspname FROM pg_namespace WHERE oid = c.relnamespace), 'name', c.relname,
     'columns', (SELECT coalesce(json_agg(json_build_object(
-            'name', a.attname, 'number', a.attnum, 'nullable', NOT a.attnotnull, 'comment', col_description(a.attrelid, a.attnum),
+            'name', a.attname, 'number', a.attnum, 'nullable', NOT a.attnotnull, 'default', a.atthasdef AND a.attgenerated = '', 'generated', a.attgenerated <> '',
+            'type', a.atttypid::bigint, 'modifier', a.atttypmod, 'comment', col_description(a.attrelid, a.attnum),
             -- A constant default of a column that was added is kept beside the rows written before; for a partitioned table, in its leaves.
             'fill', (SELECT array_to_json(l.attmissingval::text::text[]) ->> 0 FROM pg_attribute l
                      WHERE l.attname = a.attname AND l.atthasmissing AND NOT l.attisdropped

@@ -1,17 +1,35 @@
--- An event trigger that tells a table's new definition in its place in the replication stream, where names alone cannot tell a rename from
--- dropping one column and adding another. Only tables that a set of `ysdb sync` publishes. {facts} is the query of table_facts.sql.
+-- Event triggers that tell a table's new definition in its place in the replication stream, where names alone cannot tell a rename from
+-- dropping one column and adding another, and whether its rows were written anew. Only tables that a set of `ysdb sync` publishes. {facts} is
+-- the query of table_facts.sql, {rewrites} that of rewrites.sql.
 CREATE SCHEMA IF NOT EXISTS ysdb;
-CREATE OR REPLACE FUNCTION ysdb.tell_tables() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $function$
+CREATE OR REPLACE FUNCTION ysdb.note_rewrite() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $function$
 BEGIN
-    PERFORM pg_logical_emit_message(true, 'ysdb.table', facts.json::text)
-    FROM (SELECT DISTINCT e.objid FROM pg_event_trigger_ddl_commands() e WHERE e.classid = 'pg_class'::regclass) told
-    JOIN pg_class c ON c.oid = told.objid AND c.relkind IN ('r', 'p')
-    CROSS JOIN LATERAL ({facts}) facts
+    PERFORM set_config('ysdb.rewritten', concat_ws(',', nullif(current_setting('ysdb.rewritten', true), ''), pg_event_trigger_table_rewrite_oid()::text || ':' || pg_event_trigger_table_rewrite_reason()), true);
+END
+$function$;
+CREATE OR REPLACE FUNCTION ysdb.tell_tables() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog SET lock_timeout = '1s' AS $function$
+DECLARE
+    leaf text;
+BEGIN
+    PERFORM pg_logical_emit_message(true, 'ysdb.table', (facts.json::jsonb || jsonb_build_object('rewrite', told.rewrite))::text)
+    FROM ({rewrites}) told JOIN pg_class c ON c.oid = told.relation CROSS JOIN LATERAL ({facts}) facts
     WHERE EXISTS (SELECT 1 FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid WHERE r.prrelid = c.oid AND p.pubname LIKE 'ysdb\_%');
+    PERFORM set_config('ysdb.rewritten', '', true);
+    -- Partitions that come tell when they are truncated, like those that were there.
+    FOR leaf IN
+        SELECT DISTINCT l.relid::regclass::text FROM pg_event_trigger_ddl_commands() e CROSS JOIN LATERAL pg_partition_tree(pg_partition_root(e.objid)) l JOIN pg_class c ON c.oid = l.relid AND c.relkind = 'r'
+        WHERE e.classid = 'pg_class'::regclass AND to_regprocedure('ysdb.tell_truncate()') IS NOT NULL AND l.level > 0 AND NOT EXISTS (SELECT 1 FROM pg_trigger t WHERE t.tgrelid = l.relid AND t.tgname = 'ysdb_truncate')
+        AND EXISTS (SELECT 1 FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid WHERE r.prrelid = pg_partition_root(e.objid) AND p.pubname LIKE 'ysdb\_%')
+    LOOP
+        EXECUTE format('CREATE TRIGGER ysdb_truncate AFTER TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION ysdb.tell_truncate()', leaf);
+    END LOOP;
 EXCEPTION WHEN OTHERS THEN
     RAISE WARNING 'ysdb sync is not told of this change: %', SQLERRM;  -- whoever changes the table is not to be held up
 END
 $function$;
+DROP EVENT TRIGGER IF EXISTS ysdb_note_rewrite;
+CREATE EVENT TRIGGER ysdb_note_rewrite ON table_rewrite EXECUTE FUNCTION ysdb.note_rewrite();
+ALTER EVENT TRIGGER ysdb_note_rewrite ENABLE ALWAYS;
 DROP EVENT TRIGGER IF EXISTS ysdb_tell_tables;
-CREATE EVENT TRIGGER ysdb_tell_tables ON ddl_command_end WHEN TAG IN ('ALTER TABLE') EXECUTE FUNCTION ysdb.tell_tables();
+CREATE EVENT TRIGGER ysdb_tell_tables ON ddl_command_end WHEN TAG IN ('ALTER TABLE', 'ALTER TYPE', 'CREATE TABLE') EXECUTE FUNCTION ysdb.tell_tables();
 ALTER EVENT TRIGGER ysdb_tell_tables ENABLE ALWAYS

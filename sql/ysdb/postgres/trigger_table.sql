@@ -13,7 +13,7 @@ BEGIN
     IF to_regclass({name}) = {relation} THEN SELECT cdc.known_shape({relation}) INTO ysdb_shape WHERE NOT EXISTS (SELECT FROM {table} WHERE false); END IF;
     IF coalesce(ysdb_shape, 0) = 0 THEN ysdb_shape := cdc.note_shape({relation}); END IF;
     IF TG_OP = 'TRUNCATE' THEN
-        INSERT INTO cdc.change_log (table_name, operation, relation, shape) VALUES ({text}, TG_OP, {relation}, ysdb_shape);
+        INSERT INTO cdc.change_log (table_name, operation, relation, shape) VALUES ({text}, CASE TG_RELID WHEN {relation} THEN TG_OP ELSE 'PARTITION' END, {relation}, ysdb_shape);
     ELSIF pg_trigger_depth() > 1 OR current_setting('ysdb.nested', true) = 'on' THEN
         PERFORM set_config('ysdb.nested', 'on', true);
         IF TG_LEVEL = 'STATEMENT' THEN

@@ -1,0 +1,36 @@
+-- Event triggers that log what no row tells: that a table's rows were written anew; and that note a table's columns with every change of them, also
+-- when nothing is written in between. {facts} is the query of table_facts.sql, {rewrites} that of rewrites.sql.
+CREATE OR REPLACE FUNCTION cdc.note_rewrite() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $function$
+BEGIN
+    PERFORM set_config('cdc.rewritten', concat_ws(',', nullif(current_setting('cdc.rewritten', true), ''), pg_event_trigger_table_rewrite_oid()::text || ':' || pg_event_trigger_table_rewrite_reason()), true);
+END
+$function$;
+CREATE OR REPLACE FUNCTION cdc.tell_tables() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog SET lock_timeout = '1s' AS $function$
+DECLARE
+    leaf text;
+    root oid;
+BEGIN
+    INSERT INTO cdc.change_log (table_name, operation, relation, shape, new_text)
+    SELECT n.nspname || '.' || c.relname, 'REWRITE', c.oid, 0, (facts.json::jsonb || jsonb_build_object('rewrite', told.rewrite))::text
+    FROM ({rewrites}) told JOIN pg_class c ON c.oid = told.relation JOIN pg_namespace n ON n.oid = c.relnamespace CROSS JOIN LATERAL ({facts}) facts
+    WHERE told.rewrite IS NOT NULL AND EXISTS (SELECT 1 FROM cdc.captured k WHERE k.relation = c.oid);
+    PERFORM cdc.note_shape(k.relation) FROM cdc.captured k WHERE k.relation IN (SELECT objid FROM pg_event_trigger_ddl_commands() WHERE classid = 'pg_class'::regclass);
+    PERFORM set_config('cdc.rewritten', '', true);
+    -- Partitions that come tell when they are truncated, like those that were there.
+    FOR leaf, root IN
+        SELECT DISTINCT l.relid::regclass::text, k.relation FROM pg_event_trigger_ddl_commands() e JOIN cdc.captured k ON k.relation = pg_partition_root(e.objid)
+        CROSS JOIN LATERAL pg_partition_tree(k.relation) l JOIN pg_class c ON c.oid = l.relid AND c.relkind = 'r'
+        WHERE e.classid = 'pg_class'::regclass AND l.level > 0 AND NOT EXISTS (SELECT 1 FROM pg_trigger t WHERE t.tgrelid = l.relid AND t.tgname = 'ysdb_truncate')
+    LOOP
+        EXECUTE format('CREATE TRIGGER ysdb_truncate AFTER TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION cdc.tell_%s()', leaf, root);
+    END LOOP;
+EXCEPTION WHEN OTHERS THEN
+    RAISE WARNING 'ysdb sync is not told of this change: %', SQLERRM;  -- whoever changes the table is not to be held up
+END
+$function$;
+DROP EVENT TRIGGER IF EXISTS ysdb_note_log_rewrite;
+CREATE EVENT TRIGGER ysdb_note_log_rewrite ON table_rewrite EXECUTE FUNCTION cdc.note_rewrite();
+ALTER EVENT TRIGGER ysdb_note_log_rewrite ENABLE ALWAYS;
+DROP EVENT TRIGGER IF EXISTS ysdb_log_tables;
+CREATE EVENT TRIGGER ysdb_log_tables ON ddl_command_end WHEN TAG IN ('ALTER TABLE', 'ALTER TYPE', 'CREATE TABLE') EXECUTE FUNCTION cdc.tell_tables();
+ALTER EVENT TRIGGER ysdb_log_tables ENABLE ALWAYS
