@@ -63,6 +63,24 @@ TEST_CASE("by triggers nothing is lost of who begins first and commits last, nor
     CHECK(site.equal());
 }
 
+TEST_CASE("by triggers a run sees what commits long after it wrote, though nobody writes anything else") {
+    TriggerSite site;
+    site.source(simple);
+    site.catch_up();
+    Running run(site, {"sync", "run"});
+    site.source("INSERT INTO t VALUES (5000, 'first')");
+    REQUIRE(wait_until([&] { return site.target_count("t_current WHERE id = 5000") == 1; }));
+    const auto writer = site.source_session();
+    writer->query("BEGIN; INSERT INTO t VALUES (5001, 'late')", SyncSite::soon());   // the newest transaction there is
+    const std::string log = "SELECT count(*) > 0 FROM pg_stat_activity WHERE application_name = 'ysdb sync " + site.set() + " log' AND query_start > ";
+    const std::string then = "timestamptz '" + site.ask_source("SELECT clock_timestamp() + interval '200 ms'").row(0).text(0) + "'";
+    REQUIRE(wait_until([&] { return site.ask_source(log + then).row(0).truth(0); }));      // it has looked, many times
+    writer->query("COMMIT", SyncSite::soon());
+    CHECK_MESSAGE(wait_until([&] { return site.target_count("t_current WHERE id = 5001") == 1; }, Millis(10'000)), run.log());
+    run.signal(SIGTERM);
+    CHECK(run.wait() == 143);
+}
+
 TEST_CASE("by triggers every type arrives as the copy has it, through JSON's losses and whatever the writer's session prints") {
     for (const bool partitioned : {true, false}) {
         CAPTURE(partitioned);
@@ -189,7 +207,7 @@ TEST_CASE("by triggers a run that works notices triggers that are switched off o
         site.source(away);
         CHECK_MESSAGE(wait_until([&] { return site.state("public.t") == "halted"; }), run.log());
         site.source("INSERT INTO other VALUES (2)");
-        CHECK(wait_until([&] { return site.target_count("other_current") == 2; }));
+        CHECK_MESSAGE(wait_until([&] { return site.target_count("other_current") == 2; }), run.log());
         run.signal(SIGTERM);
         CHECK(run.wait() == 143);
         CHECK(run.log().find("triggers were gone for a time") != std::string::npos);

@@ -154,35 +154,32 @@ private:
         const Deadline deadline = Deadline::after(call);
         SqlResult next = after_told(deadline);
         if (next.rows() == 0) {
-            // What was in flight at the last tick can come without the sequence moving.
-            const SqlResult now = session_->query("SELECT last_value FROM cdc.change_sequence", deadline);
-            if (now.row(0).text(0) == sequence_ && !in_flight_) return false;
-            const std::string sequence = now.row(0).text(0);
+            const SqlResult looked = session_->query("SELECT last_value, pg_snapshot_xmin(pg_current_snapshot()) FROM cdc.change_sequence", deadline);
+            const SqlRow now = looked.row(0);
+            if (now.text(0) == sequence_ && settled_) return false;
+            // Whoever drew a number up to there has a lower transaction id than one given out now. While one of those is under way it can commit
+            // without the sequence moving; a snapshot's upper bound does not tell of it, should it be the newest.
+            if (now.text(0) != sequence_) drawn_before_ = std::stoull(session_->query("SELECT pg_current_xact_id()", deadline).row(0).text(0));
+            settled_ = now.text(0) == sequence_ && std::stoull(now.text(1)) >= drawn_before_;
+            sequence_ = now.text(0);
             fault::point("sync.trigger.tick.before");
             session_->query("SELECT cdc.tick(false) WHERE cdc.news()", deadline);
             fault::point("sync.trigger.tick.after");
             next = after_told(deadline);
-            if (next.rows() == 0) {
-                // Numbers were drawn that nobody committed yet, or ever: look again while somebody can.
-                in_flight_ = session_->query("SELECT pg_snapshot_xmin(s) < pg_snapshot_xmax(s) FROM pg_current_snapshot() s", deadline).row(0).truth(0);
-                sequence_ = sequence;
-                return false;
-            }
-            sequence_ = sequence;
+            if (next.rows() == 0) return false;
         }
         begin_batch(next.row(0), deadline);
         return true;
     }
 
     SqlResult after_told(Deadline deadline) {
-        return session_->query("SELECT id, snapshot, pg_snapshot_xmin(snapshot) < pg_snapshot_xmax(snapshot) FROM cdc.ticks WHERE id > $1 ORDER BY id LIMIT 1", Params{std::to_string(told_)}, deadline);
+        return session_->query("SELECT id, snapshot FROM cdc.ticks WHERE id > $1 ORDER BY id LIMIT 1", Params{std::to_string(told_)}, deadline);
     }
 
     void begin_batch(const SqlRow& next, Deadline deadline) {
         if (snapshot_.empty()) snapshot_ = session_->query("SELECT snapshot FROM cdc.ticks WHERE id = $1", Params{std::to_string(told_)}, deadline).row(0).text(0);
         tick_ = static_cast<std::uint64_t>(next.integer(0));
         next_snapshot_ = next.text(1);
-        in_flight_ = next.truth(2);
         for (auto& [oid, table] : tables_) {
             table.ordinal = 0;
             table.checked = false;
@@ -421,7 +418,8 @@ private:
     std::uint64_t tick_ = 0;                  // the one being told; 0: none
     std::string snapshot_, next_snapshot_;    // of told_, of tick_
     std::string sequence_;                    // the log's last number when a tick was asked for last
-    bool in_flight_ = true;                   // transactions were, when it was
+    std::uint64_t drawn_before_ = 0;          // every transaction that drew a number up to there has a lower id
+    bool settled_ = false;                    // and all of those have ended
     bool fresh_ = true;                       // nothing was told yet
     bool header_ = false;                     // of the COPY, still to come
 
