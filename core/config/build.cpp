@@ -230,16 +230,31 @@ void read_syncs(const Resolved& resolved, Values& values, Config& config) {
         values.read(array + ".spill", sync.spill);
         values.read(array + ".when_full", sync.when_full);
         values.read(array + ".max_slot_wal", sync.max_slot_wal);
+        values.read(array + ".every", sync.every);
+        values.read(array + ".state", sync.state);
+        for (std::size_t j = 0; j < count_elements(resolved, array + ".table"); ++j) {
+            const std::string prefix = fmt::format("{}.table[{}].", array, j);
+            SyncTable table;
+            values.read(prefix + "name", table.name);
+            values.read(prefix + "key", table.key);
+            values.read(prefix + "cursor", table.cursor);
+            values.read(prefix + "overlap", table.overlap);
+            values.read(prefix + "columns", table.columns);
+            values.read(prefix + "except", table.except);
+            sync.table.push_back(std::move(table));
+        }
         for (std::size_t j = 0; j < count_elements(resolved, array + ".to"); ++j) {
             const std::string prefix = fmt::format("{}.to[{}].", array, j);
             SyncTarget target;
             values.read(prefix + "store", target.store);
             values.read(prefix + "table", target.table);
+            values.read(prefix + "into", target.into);
             values.read(prefix + "key", target.key);
             values.read(prefix + "ttl", target.ttl);
             values.read(prefix + "topic", target.topic);
             values.read(prefix + "format", target.format);
             values.read(prefix + "channel", target.channel);
+            values.read(prefix + "tags", target.tags);
             values.read(prefix + "partitions", target.partitions);
             values.read(prefix + "retention", target.retention);
             sync.to.push_back(std::move(target));

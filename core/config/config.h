@@ -60,13 +60,25 @@ struct PartitionConfig {
 struct SyncTarget {
     std::string store;
     std::string table;               // one source table, or empty = all of the set
+    std::string into;                // PostgreSQL: the table there; empty: the source's name
     std::string key;
     std::optional<Millis> ttl;
     std::string topic;
     std::string format;              // Redis: hash, json; Kafka: json, debezium; empty: the store's default
     std::string channel;
+    std::vector<std::string> tags;   // Redis: sets that the row's key is in
     int partitions = 0;              // 0: the broker's default
     std::optional<Millis> retention;
+};
+
+// How one table of a set is read.
+struct SyncTable {
+    std::string name;                // as in `tables`
+    std::vector<std::string> key;    // poll: what tells its rows apart; empty: the table's own key
+    std::string cursor;              // poll: column that grows; empty: the whole table is read each time
+    std::vector<std::string> columns;  // these only; empty: all
+    std::vector<std::string> except;   // all but these
+    std::string overlap;             // poll: how far behind the cursor is read again: "1m", or "1000" for integers; empty: a minute, or nothing
 };
 
 struct SyncConfig {
@@ -77,6 +89,9 @@ struct SyncConfig {
     std::uint64_t spill = 1ull << 30;                // bytes on disk, for each store
     std::string when_full = "block";                 // block, shed, stop
     std::optional<std::uint64_t> max_slot_wal;       // bytes
+    Millis every{5'000};             // poll: between the beginnings of two reads
+    std::string state = "main";      // poll: the PostgreSQL store that remembers what was told
+    std::vector<SyncTable> table;    // of those that need more said
     std::vector<SyncTarget> to;
 };
 

@@ -9,7 +9,9 @@
 #include <set>
 #include <span>
 
+#include "core/base/error.h"
 #include "core/base/text.h"
+#include "core/base/time.h"
 
 namespace ysdb {
 
@@ -131,13 +133,14 @@ bool good_topic(const std::string& topic) {
 }
 
 // What the target's URL says it is; unknown schemes are told where stores are opened.
-enum class Product { redis, kafka, other, unknown };
+enum class Product { redis, kafka, postgres, other, unknown };
 
 Product product_of(const Config& config, const std::string& store) {
     const auto found = config.stores.find(store);
     if (found == config.stores.end()) return Product::unknown;
     const std::string scheme = found->second.url.substr(0, found->second.url.find("://"));
     if (scheme.starts_with("redis")) return Product::redis;
+    if (scheme.starts_with("postgres")) return Product::postgres;
     return scheme == "kafka" || scheme == "kafkas" ? Product::kafka : Product::other;
 }
 
@@ -159,9 +162,11 @@ void check_strangers(const std::string& what, const SyncTarget& target, Product 
     const auto stranger = [&](bool set, Product owner, std::string_view setting, std::string_view whose) {
         if (set && product != owner) check.problem(fmt::format("{}: {} of '{}' is a setting for {}", what, setting, target.store, whose), "remove it");
     };
+    stranger(!target.into.empty(), Product::postgres, "into", "PostgreSQL");
     stranger(!target.key.empty(), Product::redis, "key", "Redis");
     stranger(target.ttl.has_value(), Product::redis, "ttl", "Redis");
     stranger(!target.channel.empty(), Product::redis, "channel", "Redis");
+    stranger(!target.tags.empty(), Product::redis, "tags", "Redis");
     stranger(!target.topic.empty(), Product::kafka, "topic", "Kafka");
     stranger(target.partitions != 0, Product::kafka, "partitions", "Kafka");
     stranger(target.retention.has_value(), Product::kafka, "retention", "Kafka");
@@ -172,13 +177,22 @@ void check_landing(const std::string& what, const SyncConfig& sync, const SyncTa
     const bool several = target.table.empty() && sync.tables.size() > 1;
     if (product == Product::unknown) return;
     check_strangers(what, target, product, check);
-    if (product == Product::other) check_format(what, target, {}, check);
+    if (product == Product::other || product == Product::postgres) check_format(what, target, {}, check);
+    if (product == Product::postgres && !target.into.empty()) {
+        const auto parts = name_parts(target.into);
+        if (!parts || parts->size() > 2) check.problem(fmt::format("{}: '{}' is not a table's name", what, target.into), "write schema.table");
+        if (several) check.problem(fmt::format("{}: '{}' would be the table of several", what, target.into), "one [[sync.to]] with table and into for each");
+    }
     if (product == Product::redis) {
         check_format(what, target, of_redis, check);
         if (target.key.find('{') == std::string::npos)
             check.problem(fmt::format("{}: '{}' needs a key with columns", what, target.store), "key = \"portfolio:{user_id}:{asset_id}\"");
         else if (several)
             check.problem(fmt::format("{}: the key '{}' would be that of several tables", what, target.key), "one [[sync.to]] with table and key for each");
+        for (const std::string& tag : target.tags) {
+            if (!good_key(tag) || tag.find('{') == std::string::npos) check.problem(fmt::format("{}: the tag '{}' names no column: every row would have it", what, tag), "write it like user:{user_id}");
+            if (tag == target.key) check.problem(fmt::format("{}: the tag '{}' is the row's own key", what, tag), "give it a name of its own");
+        }
         if (target.ttl && target.ttl->count() == 0) check.problem(fmt::format("{}: ttl of '{}' is nothing", what, target.store), "leave it out: rows stay");
     }
     if (product == Product::kafka) {
@@ -206,6 +220,47 @@ void check_target(const std::string& what, const SyncConfig& sync, const SyncTar
     check_landing(what, sync, target, product, check);
 }
 
+// "1m", or "1000"
+bool good_overlap(const std::string& text) {
+    if (text.empty() || std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; })) return text.size() < 19;
+    try {
+        parse_duration(text, "overlap");
+        return true;
+    } catch (const Error&) {
+        return false;
+    }
+}
+
+// What [[sync.table]] says, and what only a set that is polled may say.
+void check_tables(const Config& config, const std::string& what, const SyncConfig& sync, Checker& check) {
+    const bool polled = sync.capture == "poll";
+    std::set<std::string> seen;
+    for (const SyncTable& table : sync.table) {
+        const std::string place = what + ": [[sync.table]] " + table.name;
+        if (std::find(sync.tables.begin(), sync.tables.end(), table.name) == sync.tables.end()) {
+            check.problem(fmt::format("{}: '{}' is not among its tables{}", what, table.name, did_you_mean(table.name, sync.tables)), "tables: " + join(sync.tables, ", "));
+        }
+        if (!seen.insert(table.name).second) check.problem(place + " is there twice", "keep one");
+        for (const auto& [set, name] : {std::pair(!table.key.empty(), "key"), std::pair(!table.cursor.empty(), "cursor"), std::pair(!table.overlap.empty(), "overlap")}) {
+            if (set && !polled) check.problem(fmt::format("{}: {} is for capture = \"poll\"", place, name), "remove it");
+        }
+        if (!table.columns.empty() && !table.except.empty()) check.problem(place + ": columns and except say the same in two ways", "keep one");
+        if (!table.overlap.empty() && table.cursor.empty()) check.problem(place + ": overlap without cursor: everything is read each time", "remove it, or name the cursor");
+        if (!good_overlap(table.overlap)) check.problem(fmt::format("{}: overlap cannot be '{}'", place, table.overlap), "write it like \"1m\", or \"1000\" for a cursor of integers");
+    }
+    if (!polled) return;
+    if (sync.every.count() == 0) check.problem(what + ": every is nothing", "every = \"5s\"");
+    if (product_of(config, sync.from) != Product::other && product_of(config, sync.from) != Product::unknown) {
+        check.problem(fmt::format("{}: capture = \"poll\" reads ClickHouse, and '{}' is none", what, sync.from), "PostgreSQL tells its changes: capture = \"wal\" or \"trigger\"");
+    }
+    const Product home = product_of(config, sync.state);
+    if (home == Product::unknown) {
+        check.problem(fmt::format("{}: no store named '{}' remembers what was told", what, sync.state), "state = \"NAME\" of a PostgreSQL store");
+    } else if (home != Product::postgres) {
+        check.problem(fmt::format("{}: '{}' is not a PostgreSQL store, which remembers what was told", what, sync.state), "state = \"NAME\" of one");
+    }
+}
+
 void check_sync(const Config& config, const SyncConfig& sync, std::set<std::string>& names, Checker& check) {
     const std::string what = "sync " + sync.name;
     if (check.required("sync: name", sync.name) && !names.insert(sync.name).second)
@@ -222,6 +277,7 @@ void check_sync(const Config& config, const SyncConfig& sync, std::set<std::stri
         if (!parts || parts->size() > 2)
             check.problem(fmt::format("{}: '{}' is not a table's name", what, table), "write schema.table");
     }
+    check_tables(config, what, sync, check);
     if (sync.to.empty()) check.problem(what + " goes nowhere", "add [[sync.to]] with a store");
     for (const SyncTarget& target : sync.to) check_target(what, sync, target, product_of(config, target.store), check);
 }

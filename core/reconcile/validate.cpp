@@ -6,6 +6,8 @@
 #include <cmath>
 
 #include "core/reconcile/compare.h"
+#include "core/sync/poll_capture.h"
+#include "core/sync/selection.h"
 #include "core/value/columns.h"
 
 namespace ysdb::reconcile {
@@ -38,6 +40,16 @@ TableInfo without_generated(const TableInfo& source, const TableInfo& sink) {
     });
 }
 
+// The source's table as its set tells it.
+TableInfo as_told(Context& context, const Route& route, Store& source, const TableInfo& sink) {
+    for (const SyncConfig& set : context.config.syncs) {
+        if (set.name != route.set) continue;
+        if (set.capture == "poll") return sync::polled_table(set, source, route.table, context.deadline());
+        return sync::selected(set, without_generated(rows_of(source).describe(route.table, context.deadline()), sink));
+    }
+    return without_generated(rows_of(source).describe(route.table, context.deadline()), sink);
+}
+
 // The sink's table, read as the source's columns in the source's types, and the version where the sink keeps one.
 TableInfo as_source(const TableInfo& source, const TableInfo& sink, std::vector<std::string>& missing) {
     const auto has = [&](std::string_view name) { return std::any_of(sink.columns.begin(), sink.columns.end(), [&](const ColumnInfo& c) { return c.name == name; }); };
@@ -68,9 +80,13 @@ void compare_rows(Context& context, const ValidateOptions& options, const Route&
     Store& source_store = context.stores.get(route.source);
     Store& sink_store = context.stores.get(route.sink);
     const TableInfo in_sink = rows_of(sink_store).describe(route.target, context.deadline());
-    const TableInfo source_table = without_generated(rows_of(source_store).describe(route.table, context.deadline()), in_sink);
+    const TableInfo source_table = as_told(context, route, source_store, in_sink);
     std::vector<std::string> missing;
-    const TableInfo sink_table = as_source(source_table, in_sink, missing);
+    TableInfo sink_table = as_source(source_table, in_sink, missing);
+    // PostgreSQL's rows come as they are declared there: the canonical cells of what may be assigned are the same.
+    if (sink_store.sql() != nullptr && sink_store.sql()->dialect() == Dialect::postgres && missing.empty()) {
+        for (ColumnInfo& column : sink_table.columns) column = *std::find_if(in_sink.columns.begin(), in_sink.columns.end(), [&](const ColumnInfo& c) { return c.name == column.name; });
+    }
     if (!missing.empty()) {
         for (const std::string& column : missing) tables.differences.rows.push_back({route.table.text(), route.sink, "", "the sink has no such column", column});
         tables.summary.rows.push_back({route.table.text(), route.sink, "different structure", {}, {}, {}, {}, {}, {}, {}, {}});

@@ -18,6 +18,7 @@
 
 namespace ysdb {
 
+class RowSource;
 class RowWriter;
 class SourceSnapshot;
 struct RejectedRow;
@@ -117,6 +118,8 @@ public:
     virtual std::unique_ptr<SourceSnapshot> snapshot(const std::string& set, std::span<const TableRef> tables, Deadline deadline) = 0;
     // Table as the stream tells it: columns it leaves out are not there.
     virtual TableInfo describe(const TableRef& table, Deadline deadline) = 0;
+    // Who reads the tables of snapshot(); null: the store itself.
+    virtual RowSource* rows() { return nullptr; }
 };
 
 // --- Sinks ---
@@ -130,6 +133,7 @@ struct Landing {
     std::string format;                       // Redis: hash, json; Kafka: json, debezium
     std::optional<Millis> ttl;                // Redis
     std::string topic;                        // Kafka
+    std::vector<std::string> tags;            // Redis: sorted sets that list the row's key
     std::string channel;                      // Redis: where each change is published as well
     int partitions = 0;                       // Kafka: of a topic that is made; 0: the broker's default
     std::optional<Millis> retention;          // Kafka: of a topic that is made; none: the broker's default

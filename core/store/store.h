@@ -130,6 +130,9 @@ public:
     // Ranges that hold the rows with these keys, as far as they are there: `keys` has the columns of the table's primary key, in its order.
     // Empty where the store has no such ranges.
     virtual std::vector<ReadRange> ranges_of(const TableInfo& /*table*/, const Batch& /*keys*/) { return {}; }
+    // The rows whose `column`, an integer, a date or a time, is at least `from`, in the unit of its canonical cell. Throws Error(refused)
+    // where the store or the column's type cannot.
+    virtual ReadRange range_from(const TableInfo& table, std::uint32_t column, std::int64_t from);
     // Streams one range. `consume` gets a batch of about `batch_bytes` and may swap it for an empty one. Thread-safe: each call takes
     // a connection of its own from the pool. `idle` bounds the wait for the next bytes. `rejected` is called for each row that no Batch can hold.
     virtual void read(const TableInfo& table, const ReadRange& range, SourceSnapshot& snapshot, std::size_t batch_bytes, Millis idle,

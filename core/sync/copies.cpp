@@ -139,7 +139,7 @@ void Copies::look(Copy& copy) {
         throw Error(Code::refused, name + " " + why + " while it was copied: its copy begins anew").with_retryable();
     };
     if (columns_text(set_.capture.describe(copy.table.ref, context_.deadline())) != copy.progress.columns) begin_anew("got other columns");
-    const auto ranges = set_.source.rows()->ranges(copy.table, *copy.view, options_.rows_per_range, context_.deadline());
+    const auto ranges = set_.rows().ranges(copy.table, *copy.view, options_.rows_per_range, context_.deadline());
     CopyProgress& progress = copy.progress;
     if (progress.version == Version{}) {
         progress.version = {epoch_, copy.view->position(), 0};
@@ -185,7 +185,7 @@ void Copies::copy_ranges(Copy& copy, const std::stop_token& stop) {
         }
         const Version version{epoch_, copy.view->position(), 0};
         CopyCount count;
-        TableCopy work{set_.source, copy.table, left, *copy.view, *copy.writer, batches, version, options_.workers, options_.batch_bytes,
+        TableCopy work{set_.rows(), copy.table, left, *copy.view, *copy.writer, batches, version, options_.workers, options_.batch_bytes,
                        [&](const RejectedRow& row) { copy.follower.reject_copied(copy.table.ref, row, version); }, *shown};
         const bool outlives_view = std::none_of(left.begin(), left.end(), [](const ReadRange& range) { return range.layout.empty(); });
         if (outlives_view) work.until = SteadyClock::now() + options_.view_age;

@@ -36,7 +36,7 @@ struct CopyOptions {
 class Copies {
 public:
     Copies(Context& context, const SyncSet& set, SyncState& state, std::uint32_t epoch, CopyOptions options)
-        : context_(context), set_(set), state_(state), log_(set.source, set.name), epoch_(epoch), options_(options) {}
+        : context_(context), set_(set), state_(state), log_(set.home, set.name), epoch_(epoch), options_(options) {}
 
     // Before the follower is told anything: what an earlier run has copied is worth something only with every change since. The follower
     // must live until join() returned.

@@ -10,6 +10,7 @@
 #include "core/base/text.h"
 #include "core/plan/runner_lock.h"
 #include "core/sync/copy_log.h"
+#include "core/sync/poll_state.h"
 #include "core/sync/sets.h"
 #include "core/sync/state.h"
 #include "core/value/show.h"
@@ -26,8 +27,8 @@ struct Held {
     plan::RunnerLock lock;
 };
 Held hold(Context& context, SyncSet& set) {
-    auto session = set.source.sql()->open_session("ysdb sync " + set.name + " " + context.run_id, context.deadline());
-    auto lock = plan::RunnerLock::acquire(context, *set.source.sql(), *session, "sync " + set.name, Millis(0));
+    auto session = set.home.sql()->open_session("ysdb sync " + set.name + " " + context.run_id, context.deadline());
+    auto lock = plan::RunnerLock::acquire(context, *set.home.sql(), *session, "sync " + set.name, Millis(0));
     return {std::move(session), std::move(lock)};
 }
 
@@ -56,7 +57,7 @@ Report install(Context& context, const std::string& name) {
     for (const std::string& statement : set.capture.plan_install(set.name, set.tables, context.deadline())) table.rows.push_back({statement});
     if (!context.dry_run) {
         const Held held = hold(context, set);
-        SyncState(set.source, set.name).prepare(context.deadline());
+        SyncState(set.home, set.name).prepare(context.deadline());
         set.capture.install(set.name, set.tables, context.deadline());
     }
     report.next = "ysdb sync run";
@@ -72,7 +73,7 @@ Report status(Context& context, const StatusOptions& options) {
     Table letters{"dead_letters", "changes that a sink could not take", {{"set"}, {"sink"}, {"table"}, {"key"}, {"column"}, {"reason"}, {"version"}, {"tries", Unit::count}, {"at"}}, {}, false};
     for (const std::string& name : options.set.empty() ? set_names(context.config) : std::vector{options.set}) {
         SyncSet set = open_set(context, name);
-        SyncState state(set.source, set.name);
+        SyncState state(set.home, set.name);
         const CaptureState now = set.capture.look(set.name, context.deadline());
         const bool prepared = state.prepared(context.deadline());
         add_slot(report, set, now, prepared ? state.set(context.deadline()) : std::nullopt, slots);
@@ -93,7 +94,7 @@ Report status(Context& context, const StatusOptions& options) {
             Value rows = found == known.end() ? Value() : Value(static_cast<std::int64_t>(found->rows));
             std::string reason = found == known.end() ? "" : found->reason;
             if (now_state == "copying") {
-                if (const auto copy = CopyLog(set.source, set.name).find(route.table.text(), route.sink, context.deadline())) {
+                if (const auto copy = CopyLog(set.home, set.name).find(route.table.text(), route.sink, context.deadline())) {
                     rows = static_cast<std::int64_t>(copy->rows);
                     reason = fmt::format("{} of {} ranges", std::count(copy->done.begin(), copy->done.end(), true), copy->ranges.size());
                 }
@@ -130,10 +131,12 @@ Report reset(Context& context, const std::string& name, const std::optional<std:
     report.next = "ysdb sync run";
     if (context.dry_run) return report;
     const Held held = hold(context, set);
-    SyncState state(set.source, set.name);
+    SyncState state(set.home, set.name);
     state.prepare(context.deadline());
     fault::point("sync.reset.before");
     state.forget_copies(table, context.deadline());
+    // What was told of its rows does not matter any more.
+    if (PollState told(*set.home.sql(), set.name); table && set.capture_kind == "poll" && told.prepared(context.deadline())) told.forget(*table, context.deadline());
     if (!table) {
         // A new slot: what the old one had not told is in the copies.
         set.capture.remove(set.name, context.deadline());
@@ -153,7 +156,7 @@ Report retry_dead_letters(Context& context, const std::string& name) {
     constexpr std::uint64_t rows_per_range = 200'000;
     constexpr std::size_t batch_bytes = 8u << 20, letters_at_once = 1'000'000;
     SyncSet set = open_set(context, name);
-    SyncState state(set.source, set.name);
+    SyncState state(set.home, set.name);
     std::map<std::pair<std::string, std::string>, std::set<std::string>> wanted;   // keys by sink and table
     for (const DeadLetter& letter : state.dead_letters(letters_at_once, context.deadline())) wanted[{letter.sink, letter.table}].insert(letter.key);
     Report report;
@@ -178,8 +181,8 @@ Report retry_dead_letters(Context& context, const std::string& name) {
         rows.versions = {Version{saved->epoch, snapshot->position(), 0}};
         std::set<std::string> refused, seen;
         const auto progress = context.progress.begin(route.table.text() + " -> " + route.sink, ProgressUnit::rows, info.estimated_rows);
-        for (const ReadRange& range : set.source.rows()->ranges(info, *snapshot, rows_per_range, context.deadline())) {
-            set.source.rows()->read(info, range, *snapshot, batch_bytes, context.timeout, context.stop,
+        for (const ReadRange& range : set.rows().ranges(info, *snapshot, rows_per_range, context.deadline())) {
+            set.rows().read(info, range, *snapshot, batch_bytes, context.timeout, context.stop,
                                     [&](Batch& batch) {
                                         for (std::size_t row = 0; row < batch.rows(); ++row) {
                                             const std::string key = show_key(batch, row);
@@ -230,7 +233,7 @@ Report remove(Context& context, const std::string& name) {
     if (context.dry_run) return report;
     const Held held = hold(context, set);
     set.capture.remove(set.name, context.deadline());
-    SyncState(set.source, set.name).remove(context.deadline());
+    SyncState(set.home, set.name).remove(context.deadline());
     return report;
 }
 

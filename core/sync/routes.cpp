@@ -37,12 +37,13 @@ Landing landing_of(const SyncConfig& sync, const SyncTarget& to, const TableRef&
     Landing landing;
     landing.set = sync.name;
     landing.source = table;
-    landing.target = {"", table.table};
+    landing.target = to.into.empty() ? TableRef{"", table.table} : parse_table_ref(to.into, "[[sync.to]] into");
     landing.key = to.key;
     landing.format = to.format;
     landing.ttl = to.ttl;
     landing.topic = fill_in(to.topic, table);
     landing.channel = fill_in(to.channel, table);
+    landing.tags = to.tags;
     landing.partitions = to.partitions;
     landing.retention = to.retention;
     return landing;
@@ -62,7 +63,8 @@ std::vector<Route> find_routes(const Config& config, const RouteFilter& filter) 
                 sinks.insert(to.store);
                 if (!to.table.empty() && to.table != table) continue;
                 const TableRef ref = parse_table_ref(table, "[[sync]] " + sync.name + ": tables");
-                all.push_back({sync.name, sync.from, ref, to.store, {"", ref.table}, landing_of(sync, to, ref)});
+                const Landing landing = landing_of(sync, to, ref);
+                all.push_back({sync.name, sync.from, ref, to.store, landing.target, landing});
             }
         }
     }
@@ -73,9 +75,11 @@ std::vector<Route> find_routes(const Config& config, const RouteFilter& filter) 
     std::map<std::pair<std::string, std::string>, std::string> owners;
     std::vector<Route> routes;
     for (const Route& route : all) {
-        const auto [owner, is_new] = owners.emplace(std::pair(route.sink, route.target.table), route.source + ":" + route.table.text());
+        // Where a store keeps rows under keys or in topics, the tables' names do not matter.
+        const std::string place = !route.landing.key.empty() ? route.landing.key : !route.landing.topic.empty() ? route.landing.topic : route.target.text();
+        const auto [owner, is_new] = owners.emplace(std::pair(route.sink, place), route.source + ":" + route.table.text());
         if (!is_new && owner->second != route.source + ":" + route.table.text()) {
-            throw Error(Code::config, "two tables would be written to " + route.sink + "." + route.target.table + ": " + owner->second + " and " + route.source + ":" + route.table.text(),
+            throw Error(Code::config, "two tables would be written to " + route.sink + "." + place + ": " + owner->second + " and " + route.source + ":" + route.table.text(),
                         "sync them into different stores or databases");
         }
         if (chosen(filter.sets, route.set) && chosen(filter.tables, route.table.text()) && chosen(filter.sinks, route.sink)) routes.push_back(route);

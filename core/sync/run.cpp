@@ -35,7 +35,7 @@ class Runner {
 public:
     // `told`: how far another run in this process has told changes, before the source failed over.
     Runner(Context& context, const RunOptions& options, std::optional<std::uint64_t> told)
-        : context_(context), options_(options), told_before_(told), set_(open_set(context, options.set)), state_(set_.source, set_.name), watermark_(context, state_),
+        : context_(context), options_(options), told_before_(told), set_(open_set(context, options.set)), state_(set_.home, set_.name), watermark_(context, state_),
           vitals_(context, state_, set_.name, options.vitals) {}
 
     // None: the source failed over while this ran; begin anew there.
@@ -82,8 +82,8 @@ private:
 
     void take_lock(Millis wait) {
         lock_.reset();
-        session_ = set_.source.sql()->open_session("ysdb sync " + set_.name + " " + context_.run_id, context_.deadline());
-        lock_.emplace(plan::RunnerLock::acquire(context_, *set_.source.sql(), *session_, "sync " + set_.name, wait));
+        session_ = set_.home.sql()->open_session("ysdb sync " + set_.name + " " + context_.run_id, context_.deadline());
+        lock_.emplace(plan::RunnerLock::acquire(context_, *set_.home.sql(), *session_, "sync " + set_.name, wait));
     }
 
     // --- the parts at work ---
@@ -401,7 +401,7 @@ private:
 
 Report plan_run(Context& context, const RunOptions& options) {
     SyncSet set = open_set(context, options.set);
-    SyncState state(set.source, set.name);
+    SyncState state(set.home, set.name);
     Report report;
     report.title = "sync plan: nothing is changed";
     Table& statements = report.add_table("install", "what is to be made in " + set.source.name(), {{"statement"}});

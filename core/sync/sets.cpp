@@ -5,6 +5,8 @@
 #include <algorithm>
 
 #include "core/base/text.h"
+#include "core/sync/poll_capture.h"
+#include "core/sync/selection.h"
 
 namespace ysdb::sync {
 
@@ -29,10 +31,16 @@ SyncSet open_set(Context& context, const std::string& name) {
     const std::string& set = routes.front().set;
     const auto config = std::find_if(context.config.syncs.begin(), context.config.syncs.end(), [&](const SyncConfig& sync) { return sync.name == set; });
     Store& source = context.stores.get(config->from);
-    SyncSet found{set, config->capture, *config, source, *source.capture(config->capture), routes, {}, {}};
+    std::vector<std::unique_ptr<ChangeCapture>> own;
+    const bool polled = config->capture == "poll";
+    Store& home = polled ? context.stores.get(config->state) : source;
+    if (polled) own.push_back(poll_capture(source, home, *config, context.timeout));
+    if (!polled && selects(*config)) own.push_back(selecting(*source.capture(config->capture), *config));
+    ChangeCapture& capture = own.empty() ? *source.capture(config->capture) : *own.back();
+    SyncSet found{set, config->capture, *config, source, home, capture, routes, {}, {}, std::move(own)};
     for (const Route& route : routes) {
         if (context.stores.get(route.sink).changes() == nullptr) {
-            throw Error(Code::config, "sync " + set + ": store '" + route.sink + "' cannot follow changes", "ClickHouse, Redis and Kafka can; take it out of [[sync.to]]");
+            throw Error(Code::config, "sync " + set + ": store '" + route.sink + "' cannot follow changes", "ClickHouse, PostgreSQL, Redis and Kafka can; take it out of [[sync.to]]");
         }
         if (std::find(found.tables.begin(), found.tables.end(), route.table) == found.tables.end()) found.tables.push_back(route.table);
         if (std::find(found.sinks.begin(), found.sinks.end(), route.sink) == found.sinks.end()) found.sinks.push_back(route.sink);

@@ -1,6 +1,7 @@
 // A sync set as its commands see it: its routes, where its changes come from, what it remembers.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -15,12 +16,17 @@ struct SyncSet {
     std::string capture_kind;
     const SyncConfig& config;
     Store& source;
+    Store& home;                       // remembers where the set stands: the source, or the PostgreSQL beside a source that is polled
     ChangeCapture& capture;
     std::vector<Route> routes;         // of stores that take changes
     std::vector<TableRef> tables;      // of the source, once each
     std::vector<std::string> sinks;    // names, once each
 
+    std::vector<std::unique_ptr<ChangeCapture>> own;   // captures that are the set's own, not the store's: `capture` may be one of them
+
     std::vector<Route> routes_to(const std::string& sink) const;
+    // Who reads the tables of capture.snapshot().
+    RowSource& rows() const { return capture.rows() != nullptr ? *capture.rows() : *source.rows(); }
 };
 
 // The set of that name, or the only one. Throws Error(usage) when there are several and none is named, Error(config) when a target cannot

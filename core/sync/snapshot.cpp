@@ -7,6 +7,7 @@
 
 #include "core/base/fault.h"
 #include "core/plan/runner_lock.h"
+#include "core/sync/selection.h"
 #include "core/sync/snapshot_state.h"
 #include "core/sync/state.h"
 #include "core/sync/table_copy.h"
@@ -109,7 +110,7 @@ void copy_table(Context& context, const SnapshotOptions& options, Job& job, Sour
     };
     try {
         copy_rows(context,
-                  {context.stores.get(job.route.source), job.source, job.ranges, snapshot, *writer, run, Version{1, snapshot.position(), 0}, options.workers, options.batch_bytes, reject, *progress},
+                  {*context.stores.get(job.route.source).rows(), job.source, job.ranges, snapshot, *writer, run, Version{1, snapshot.position(), 0}, options.workers, options.batch_bytes, reject, *progress},
                   count, context.stop);
         writer->flush(context.deadline());
     } catch (...) {
@@ -196,7 +197,7 @@ private:
         std::vector<Job> jobs;
         std::vector<TableRef> tables;
         for (const Route& route : open) {
-            jobs.push_back({route, source.describe(route.table, context_.deadline()), {}});
+            jobs.push_back({route, selected(context_.config, route.set, source.describe(route.table, context_.deadline())), {}});
             require_key(route, jobs.back().source);
             tables.push_back(route.table);
         }
@@ -255,7 +256,7 @@ Report plan_snapshot(Context& context, const SnapshotOptions& options) {
     const auto routes = copying_routes(context, options.filter, report);
     Table table{"tables", "", {{"table"}, {"from"}, {"to"}, {"rows", Unit::count, "rows (estimate)"}, {"bytes", Unit::bytes}, {"key"}, {"locks"}}, {}, false};
     for (const Route& route : routes) {
-        const TableInfo info = source_of(context.stores.get(route.source)).describe(route.table, context.deadline());
+        const TableInfo info = selected(context.config, route.set, source_of(context.stores.get(route.source)).describe(route.table, context.deadline()));
         require_key(route, info);
         std::string key;
         for (const std::uint32_t column : info.key) key += (key.empty() ? "" : ", ") + info.columns[column].name;

@@ -57,7 +57,7 @@ private:
         std::uint64_t rows = 0, rejected = 0;
         ChangeBatch change;
         change.versions = {copy_.version};
-        copy_.source.rows()->read(copy_.table, copy_.ranges[index], copy_.snapshot, copy_.batch_bytes, context_.timeout, halt_.get_token(),
+        copy_.rows.read(copy_.table, copy_.ranges[index], copy_.snapshot, copy_.batch_bytes, context_.timeout, halt_.get_token(),
                                   [&](Batch& batch) {
                                       std::swap(change.rows, batch);
                                       const std::uint64_t left_out = send(change, fmt::format("{}/{}/{}/{}", copy_.run, copy_.table.ref.text(), index, batch_number++));

@@ -13,7 +13,7 @@
 namespace ysdb::sync {
 
 struct TableCopy {
-    Store& source;                     // has rows()
+    RowSource& rows;
     const TableInfo& table;
     std::span<const ReadRange> ranges;
     SourceSnapshot& snapshot;

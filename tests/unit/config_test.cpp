@@ -322,6 +322,33 @@ TEST_CASE("a sync target says what its kind of store needs, and nothing that ano
     CHECK(problem("store = \"events\"\ntable = \"public.t\"\ntopic = \"{table}\"\n[[sync.to]]\nstore = \"events\"\ntable = \"public.u\"\ntopic = \"{table}\"\n", two) == "");
 }
 
+TEST_CASE("what a polled set needs, and what only it may say, is checked") {
+    const auto problem = [](const std::string& set, const std::string& table, const std::string& more = "") {
+        return problems_of(load_text(two_stores + more + "[[sync]]\nname = \"y\"\ntables = [\"v\"]\n" + set + "[[sync.table]]\nname = \"v\"\n" + table + "[[sync.to]]\nstore = \"cache\"\nkey = \"a:{id}\"\n[stores.cache]\nurl = \"redis://h\"\n"));
+    };
+    const std::string polled = "from = \"analytics\"\ncapture = \"poll\"\n";
+    CHECK(problem(polled + "every = \"2s\"\n", "key = [\"id\"]\ncursor = \"at\"\noverlap = \"5m\"\n") == "");
+    CHECK(problem(polled, "key = [\"id\"]\ncursor = \"seq\"\noverlap = \"1000\"\n") == "");
+    CHECK(contains(problem(polled + "every = \"0s\"\n", ""), "every is nothing"));
+    CHECK(contains(problem(polled, "cursor = \"at\"\noverlap = \"often\"\n"), "overlap cannot be 'often'"));
+    CHECK(contains(problem(polled, "overlap = \"5m\"\n"), "overlap without cursor"));
+    CHECK(contains(problem(polled, "columns = [\"a\"]\nexcept = [\"b\"]\n"), "columns and except"));
+    CHECK(contains(problem(polled + "state = \"mian\"\n", ""), "no store named 'mian'"));
+    CHECK(contains(problem(polled + "state = \"cache\"\n", ""), "'cache' is not a PostgreSQL store"));
+    CHECK(contains(problem("capture = \"poll\"\n", ""), "reads ClickHouse, and 'main' is none"));
+    CHECK(contains(problem("", "key = [\"id\"]\n"), "key is for capture = \"poll\""));
+    CHECK(contains(problem(polled, "key = [\"id\"]\n[[sync.table]]\nname = \"w\"\n"), "'w' is not among its tables"));
+}
+
+TEST_CASE("tables of one name from two schemas go into one store where key or topic tells them apart, and are refused where it does not") {
+    const auto routes = [](const std::string& to) {
+        return find_routes(load_text(two_stores + "[stores.cache]\nurl = \"redis://h\"\n[stores.events]\nurl = \"kafka://h\"\n[[sync]]\nname = \"y\"\ntables = [\"a.t\", \"b.t\"]\n" + to), {});
+    };
+    CHECK(routes("[[sync.to]]\nstore = \"events\"\ntopic = \"{schema}.{table}\"\n").size() == 2);
+    CHECK(routes("[[sync.to]]\nstore = \"cache\"\ntable = \"a.t\"\nkey = \"a:{id}\"\n[[sync.to]]\nstore = \"cache\"\ntable = \"b.t\"\nkey = \"b:{id}\"\n").size() == 2);
+    CHECK_THROWS_AS(routes("[[sync.to]]\nstore = \"analytics\"\n"), Error);
+}
+
 TEST_CASE("a route carries its landing, with the table's names in topic and channel") {
     const Config config = load_text(two_stores + "[stores.cache]\nurl = \"redis://h\"\n[stores.events]\nurl = \"kafka://h\"\n"
                                     "[[sync]]\nname = \"y\"\ntables = [\"public.t\", \"app.u\"]\n"

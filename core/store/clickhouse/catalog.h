@@ -21,6 +21,8 @@ struct TableFacts {
     std::uint64_t bytes = 0;
 
     bool replaces() const { return engine.ends_with("ReplacingMergeTree"); }
+    // Whether merges change what is read, so that only FINAL tells what holds now.
+    bool merges_rows() const { return engine.ends_with("MergeTree") && engine != "MergeTree" && engine != "ReplicatedMergeTree" && engine != "SharedMergeTree"; }
 };
 
 // Statements about tables, on behalf of one store. Thread-safe. A TableRef without a schema means the store's own database.

@@ -68,9 +68,12 @@ public:
     std::unique_ptr<SourceSnapshot> open_snapshot(std::span<const TableRef>, Deadline) override { return std::make_unique<NoSnapshot>(); }
     // One range: the server reads with several threads, and cutting by key would make each range read the whole key.
     std::vector<ReadRange> ranges(const TableInfo& table, SourceSnapshot&, std::uint64_t, Deadline) override { return {{table.ref.table, "", table.estimated_rows}}; }
-    void read(const TableInfo& table, const ReadRange&, SourceSnapshot&, std::size_t batch_bytes, Millis idle, std::stop_token stop,
+    ReadRange range_from(const TableInfo& table, std::uint32_t column, std::int64_t from) override {
+        return {table.ref.table, at_least(table.columns[column], from), table.estimated_rows};
+    }
+    void read(const TableInfo& table, const ReadRange& range, SourceSnapshot&, std::size_t batch_bytes, Millis idle, std::stop_token stop,
               const std::function<void(Batch&)>& consume, const std::function<void(RejectedRow)>& rejected) override {
-        clickhouse::read(*transport_, catalog_, ids_, table, batch_bytes, idle, stop, consume, rejected);
+        clickhouse::read(*transport_, catalog_, ids_, table, batch_bytes, idle, stop, consume, rejected, range.token);
     }
 
     // --- RowSink ---

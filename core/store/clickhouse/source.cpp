@@ -41,21 +41,40 @@ std::string expressions(const TableInfo& wanted, const TableInfo& actual) {
     return columns;
 }
 
-std::string select_statement(const TableInfo& wanted, const TableInfo& actual, const TableFacts& facts) {
+std::string select_statement(const TableInfo& wanted, const TableInfo& actual, const TableFacts& facts, std::string_view condition) {
     std::string sql = "SELECT " + expressions(wanted, actual) + " FROM " + quote(actual.ref);
-    if (facts.replaces()) sql += " FINAL";
+    if (facts.merges_rows()) sql += " FINAL";
     if (column_named(actual, deleted_column) != nullptr) sql += " WHERE " + quote(deleted_column) + " = 0";
+    if (!condition.empty()) sql += (column_named(actual, deleted_column) != nullptr ? " AND " : " WHERE ") + std::string(condition);
     return sql + " FORMAT Native";
 }
 
 }  // namespace
 
+std::string at_least(const ColumnInfo& column, std::int64_t from) {
+    const std::string value = std::to_string(from);
+    switch (column.type.kind) {
+        case TypeKind::int16:
+        case TypeKind::int32:
+        case TypeKind::int64:
+        case TypeKind::uint8:
+        case TypeKind::uint16:
+        case TypeKind::uint32:
+        case TypeKind::uint64: return quote(column.name) + " >= " + value;
+        case TypeKind::date: return quote(column.name) + " >= toDate32(" + value + ")";
+        // Both sides are moments: how the column's own zone prints them does not matter.
+        case TypeKind::timestamp:
+        case TypeKind::timestamptz: return quote(column.name) + " >= fromUnixTimestamp64Micro(toInt64(" + value + "), 'UTC')";
+        default: throw Error(Code::refused, "column " + column.name + " (" + column.type.native + ") cannot be a cursor", "an integer, a date or a time can");
+    }
+}
+
 void read(Transport& transport, const Catalog& catalog, QueryIds& ids, const TableInfo& table, std::size_t batch_bytes, Millis idle, std::stop_token stop,
-          const std::function<void(Batch&)>& consume, const std::function<void(RejectedRow)>& rejected) {
+          const std::function<void(Batch&)>& consume, const std::function<void(RejectedRow)>& rejected, std::string_view condition) {
     const Deadline deadline = Deadline::after(idle);
     const TableInfo actual = catalog.describe(table.ref, deadline);
     Request request;
-    request.sql = select_statement(table, actual, *catalog.find(table.ref, deadline));
+    request.sql = select_statement(table, actual, *catalog.find(table.ref, deadline), condition);
     request.query_id = ids.next("ysdb-read");
     request.settings = read_settings;
     Decoder decoder(table, batch_bytes, consume, rejected);

@@ -4,6 +4,7 @@
 
 #include "core/store/pool.h"
 #include "core/store/postgres/catalog.h"
+#include "core/store/postgres/change_sink.h"
 #include "core/store/postgres/connection.h"
 #include "core/store/postgres/copy_format.h"
 #include "core/store/postgres/errors.h"
@@ -41,6 +42,7 @@ public:
     SqlStore* sql() override { return this; }
     RowSource* rows() override { return this; }
     RowLoader* loader() override { return this; }
+    ChangeSink* changes() override { return follow_.get(); }
     ChangeCapture* capture(const std::string& kind) override { return kind == "wal" ? wal_.get() : kind == "trigger" ? trigger_.get() : Store::capture(kind); }
 
     ProbeResult probe(Deadline deadline) override {
@@ -143,6 +145,7 @@ private:
     }
 
     Locator locator_;
+    std::unique_ptr<ChangeSink> follow_ = change_sink(name(), locator_, config_.pool.connect_timeout);
     std::unique_ptr<ChangeCapture> trigger_ = trigger_capture(name(), locator_, config_.pool.connect_timeout);
     std::unique_ptr<ChangeCapture> wal_ = wal_capture(name(), locator_, config_.pool.connect_timeout);
     Watchdog watchdog_;

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <atomic>
+#include <cstdint>
 #include <set>
 
 #include "core/base/embedded.h"
@@ -107,7 +109,7 @@ public:
         // A slot of its own tells a view and the position that it fits; it goes when this connection does, right after the view was taken over.
         return Snapshot::open(where, "ysdb sync " + set + " copy", tables, deadline, [&] {
             const SqlResult slot = replication->query(
-                fmt::format("CREATE_REPLICATION_SLOT {} TEMPORARY LOGICAL pgoutput EXPORT_SNAPSHOT", quote(fmt::format("ysdb_copy_{}_{:x}", set, unix_micros_now()))), deadline);
+                fmt::format("CREATE_REPLICATION_SLOT {} TEMPORARY LOGICAL pgoutput EXPORT_SNAPSHOT", quote(fmt::format("ysdb_copy_{}_{:x}_{}", set, unix_micros_now(), ++copies_))), deadline);
             return ExportedView{slot.row(0).text(2), slot.row(0).text(1)};
         });
     }
@@ -207,6 +209,7 @@ private:
     std::string store_;
     const Locator& locator_;
     Millis connect_timeout_;
+    std::atomic<std::uint64_t> copies_{0};   // several sinks may be copied into at the same moment
 };
 
 }  // namespace

@@ -31,6 +31,10 @@ Layout layout_of(const Landing& landing) {
     Layout layout{KeyTemplate(landing.key)};
     layout.json = landing.format == "json";
     layout.ttl = landing.ttl;
+    for (const std::string& tag : landing.tags) {
+        if (tag.starts_with("ysdb:")) throw Error(Code::config, what + ": the tag '" + tag + "' cannot be", "keys that begin with ysdb: are ysdb's own");
+        layout.tags.emplace_back(tag);
+    }
     if (layout.key.names().empty()) throw Error(Code::config, what + ": the key '" + landing.key + "' names no column: all rows would be one", "write it like portfolio:{user_id}");
     if (landing.key.starts_with("ysdb:") || landing.key.find('|') != std::string::npos) {
         throw Error(Code::config, what + ": the key '" + landing.key + "' cannot be", "keys that begin with ysdb: are ysdb's own, and no key holds a '|'");
@@ -70,6 +74,7 @@ Shape::Shape(const Landing& landing, const TableInfo& table)
         if (column.name == version_field) throw Error(Code::refused, what + " has a column _version, which Redis rows have from ysdb", "rename it");
     }
     layout_.key.bind(table, what);
+    for (KeyTemplate& tag : layout_.tags) tag.bind(table, what + ": tag");
     const auto in_key = [&](std::uint32_t column) { return std::find(key_.begin(), key_.end(), column) != key_.end(); };
     const auto& used = layout_.key.columns();
     layout_.pointers = !std::all_of(used.begin(), used.end(), in_key);
@@ -119,6 +124,15 @@ std::optional<GuardedChange> Shape::change(const ChangeBatch& changes, std::size
     std::optional<std::uint32_t> inexact;
     if (!change.removal) add_row(changes, row, change, inexact);
     if (inexact) return reject(*inexact, not_utf8);
+    for (const KeyTemplate& tag : layout_.tags) {
+        const auto& columns = tag.columns();
+        // Nobody's: a row without a user belongs to no user.
+        if (change.removal || std::any_of(columns.begin(), columns.end(), [&](std::uint32_t column) { return rows.cell(row, column).is_null(); })) continue;
+        std::string name;
+        if (const auto refusal = tag.append(name, rows, row)) return reject(refusal->column, refusal->reason);
+        if (name.find('\n') != std::string::npos) return reject(columns.front(), "holds a line break, and is part of the tag '" + tag.text() + "'");
+        change.tags.push_back(std::move(name));
+    }
     if (channel_ && notify) {
         std::string channel;
         if (const auto refusal = channel_->append(channel, rows, row)) return reject(refusal->column, refusal->reason);

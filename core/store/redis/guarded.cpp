@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "core/base/error.h"
+#include "core/base/time.h"
 #include "core/value/version_text.h"
 
 namespace ysdb::redis {
@@ -35,6 +36,8 @@ std::string version_of(bool json, const Reply& reply) {
     if (reply.kind != Reply::Kind::string) return {};
     return json ? version_in_document(reply.text) : version_in(reply.text);
 }
+
+std::string tags_key(const std::string& key) { return "ysdb:tags:" + key; }
 
 bool wrong_type(const Reply& reply) { return reply.is_error() && reply.text.starts_with("WRONGTYPE"); }
 
@@ -176,9 +179,23 @@ bool GuardedWriter::try_write(const Layout& layout, std::span<const GuardedChang
     }
     if (!elsewhere.empty()) watch_versions(layout, elsewhere, rows, session, deadline);
 
+    CommandBytes tell, tell_tags;
+    std::unordered_map<std::string, std::string> tags;
+    if (!layout.tags.empty()) {
+        std::vector<std::string> tagged;
+        for (const auto& [key, _] : rows) tagged.push_back(key);
+        const std::vector<std::string> found = tags_of(layout, tagged, session, deadline);
+        for (std::size_t i = 0; i < tagged.size(); ++i) tags[tagged[i]] = found[i];
+    }
+    const auto move_tags = [&](const std::string& key, std::span<const std::string> now) {
+        if (layout.tags.empty()) return;
+        retag(layout, key, tags[key], now, tell_tags);
+        tags[key].clear();
+        for (const std::string& tag : now) tags[key] += tag + "\n";
+    };
+
     static const std::string tombstone_ms = std::to_string(tombstone_life.count());
     const std::string pointer_ms = layout.ttl ? std::to_string((*layout.ttl + tombstone_life).count()) : std::string();
-    CommandBytes tell;
     tell.add("MULTI");
     for (std::size_t i = 0; i < changes.size(); ++i) {
         const GuardedChange& change = changes[i];
@@ -188,6 +205,7 @@ bool GuardedWriter::try_write(const Layout& layout, std::span<const GuardedChang
             std::string& row = rows[change.key];
             if (row >= change.version) continue;
             row = change.removal ? std::string() : change.version;
+            move_tags(change.key, change.tags);
             if (change.removal) {
                 tell.add("DEL", change.key);
                 tell.add("SET", change.guard, change.version, "PX", tombstone_ms);
@@ -201,6 +219,7 @@ bool GuardedWriter::try_write(const Layout& layout, std::span<const GuardedChang
             if (!before.empty() && before != change.key && rows[before] == guarded) {
                 tell.add("DEL", before);
                 rows[before].clear();
+                move_tags(before, {});
             }
             if (change.removal) {
                 tell.add("SET", change.guard, change.version, "PX", tombstone_ms);
@@ -209,6 +228,7 @@ bool GuardedWriter::try_write(const Layout& layout, std::span<const GuardedChang
                 if (row < change.version) {
                     tell.append(change.row);
                     row = change.version;
+                    move_tags(change.key, change.tags);
                 }
                 const std::string pointer = change.version + " " + change.key;
                 if (layout.ttl) tell.add("SET", change.guard, pointer, "PX", pointer_ms);
@@ -217,9 +237,51 @@ bool GuardedWriter::try_write(const Layout& layout, std::span<const GuardedChang
         }
         tell.append(change.notice);
     }
+    tell.append(tell_tags);
     if (tell.count() == 1) return true;  // all is there already; what is watched is let go of with the next group
     tell.add("EXEC");
     return executed(session, session.pipeline(tell, "write rows", deadline), "write rows");
+}
+
+std::vector<std::string> GuardedWriter::tags_of(const Layout& layout, std::span<const std::string> keys, Session& session, Deadline deadline) {
+    std::vector<std::string> found(keys.size());
+    if (layout.tags.empty() || keys.empty()) return found;
+    CommandBytes ask;
+    ask.begin(1 + keys.size());
+    ask.word("MGET");
+    for (const std::string& key : keys) ask.word(tags_key(key));
+    const auto replies = session.pipeline(ask, "read tags", deadline);
+    session.check("read tags", replies[0]);
+    for (std::size_t i = 0; i < keys.size() && i < replies[0].elements.size(); ++i) found[i] = replies[0].elements[i].text;
+    return found;
+}
+
+// Members carry the moment at which their rows expire: whoever is past it is taken out with the next row, and a tag goes with its last row.
+void GuardedWriter::retag(const Layout& layout, const std::string& key, const std::string& before, std::span<const std::string> tags, CommandBytes& tell) {
+    for (std::size_t at = 0; at < before.size();) {
+        const std::size_t end = std::min(before.find('\n', at), before.size());
+        const std::string tag = before.substr(at, end - at);
+        if (std::find(tags.begin(), tags.end(), tag) == tags.end()) tell.add("ZREM", tag, key);
+        at = end + 1;
+    }
+    if (tags.empty()) {
+        if (!before.empty()) tell.add("DEL", tags_key(key));
+        return;
+    }
+    const std::int64_t now_ms = unix_micros_now() / 1000;
+    std::string all;
+    for (const std::string& tag : tags) {
+        all += tag + "\n";
+        if (layout.ttl) {
+            tell.add("ZREMRANGEBYSCORE", tag, "-inf", std::to_string(now_ms));
+            tell.add("ZADD", tag, std::to_string(now_ms + layout.ttl->count()), key);
+            tell.add("PEXPIRE", tag, std::to_string(layout.ttl->count()));
+        } else {
+            tell.add("ZADD", tag, "+inf", key);
+        }
+    }
+    if (layout.ttl) tell.add("SET", tags_key(key), all, "PX", std::to_string(layout.ttl->count()));
+    else tell.add("SET", tags_key(key), all);
 }
 
 void GuardedWriter::watch_versions(const Layout& layout, const std::vector<std::string>& keys, Versions& versions, Session& session, Deadline deadline) {
@@ -298,23 +360,24 @@ void GuardedWriter::settle(Deadline deadline) {
 }
 
 void GuardedWriter::remove_older(const Layout& layout, const std::string& version, Deadline deadline) {
+    const Millis each = deadline.left();
     const auto scan = [&](Session& session, const std::string& pattern, const auto& remove) {
         std::string cursor = "0";
         do {
-            if (deadline.passed()) throw Error(Code::connect, "store '" + store_.name() + "': not all keys like " + pattern + " were looked at in time", "raise --timeout").with_retryable();
-            const Reply reply = session.command({"SCAN", cursor, "MATCH", pattern, "COUNT", std::to_string(page)}, deadline);
+            const Deadline page_deadline = Deadline::after(each);
+            const Reply reply = session.command({"SCAN", cursor, "MATCH", pattern, "COUNT", std::to_string(page)}, page_deadline);
             if (reply.elements.size() != 2) throw Error(Code::connect, "store '" + store_.name() + "': SCAN answered something else than a cursor and keys").with_retryable();
             std::set<std::string> keys;
             for (const Reply& key : reply.elements[1].elements) keys.insert(key.text);
             const std::vector<std::string> found(keys.begin(), keys.end());
-            if (!found.empty()) until_undisturbed("remove rows", deadline, [&] { return remove(found); });
+            if (!found.empty()) until_undisturbed("remove rows", page_deadline, [&] { return remove(found, page_deadline); });
             cursor = reply.elements[0].text;
         } while (cursor != "0");
     };
     with_session(deadline, [&](Session& session) {
-        scan(session, layout.key.pattern(), [&](const std::vector<std::string>& keys) { return remove_rows(layout, keys, version, session, deadline); });
+        scan(session, layout.key.pattern(), [&](const std::vector<std::string>& keys, Deadline page_deadline) { return remove_rows(layout, keys, version, session, page_deadline); });
         if (!layout.pointers) return;
-        scan(session, escape_glob(layout.pointer_prefix()) + "*", [&](const std::vector<std::string>& keys) { return remove_pointers(keys, version, session, deadline); });
+        scan(session, escape_glob(layout.pointer_prefix()) + "*", [&](const std::vector<std::string>& keys, Deadline page_deadline) { return remove_pointers(keys, version, session, page_deadline); });
     });
 }
 
@@ -334,6 +397,7 @@ bool GuardedWriter::remove_rows(const Layout& layout, const std::vector<std::str
     }
     const auto replies = session.pipeline(ask, "read rows", deadline);
     session.check("read rows", replies[1]);
+    const std::vector<std::string> tags = tags_of(layout, keys, session, deadline);
     CommandBytes tell;
     tell.add("MULTI");
     for (std::size_t i = 0; i < keys.size(); ++i) {
@@ -341,7 +405,9 @@ bool GuardedWriter::remove_rows(const Layout& layout, const std::vector<std::str
         const Reply& document = replies[3 + 2 * i];
         const StoredRow row = hash.is_error() ? from_document(document, names) : from_hash(hash);
         const bool ours = !row.version.empty() && row.values.size() == names.size() && layout.key.fill_in(row.values) == keys[i];
-        if (ours && row.version < version) tell.add("DEL", keys[i]);
+        if (!ours || row.version >= version) continue;
+        tell.add("DEL", keys[i]);
+        retag(layout, keys[i], tags[i], {}, tell);
     }
     if (tell.count() == 1) return true;
     tell.add("EXEC");

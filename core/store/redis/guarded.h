@@ -6,6 +6,7 @@
 //     tombstones  "ysdb:gone:<key>" -> "<version>": the row was removed; gone a day later
 //     pointers    "ysdb:row:<template>|[<primary key>]" -> "<version> <key>": where the row lies, when its key cannot be told from its
 //                 primary key; "<version>" once it was removed, gone a day later
+//   tags          "ysdb:tags:<key>" -> the tags of that row, a line each, for as long as the row is there: the sorted sets to take its key out of
 //   the floor     "ysdb:landing:<template>", field floor: every change older than it is told by a truncation or a copy already
 // A group of rows costs two round trips: one that watches and reads versions, one that writes in a transaction; it is repeated when
 // another writer was faster.
@@ -31,6 +32,7 @@ struct Layout {
     bool json = false;          // a string, else a hash
     bool pointers = false;      // guards are pointers, else tombstones
     std::optional<Millis> ttl;
+    std::vector<KeyTemplate> tags;
     std::string floor_key() const { return "ysdb:landing:" + key.text(); }
     std::string pointer_prefix() const { return "ysdb:row:" + key.text() + "|"; }
 };
@@ -43,6 +45,7 @@ struct GuardedChange {
     std::string key;            // where the row lies; empty: where the pointer says
     std::string version;        // version_text
     bool removal = false;
+    std::vector<std::string> tags;   // sorted sets that the row's key belongs to; none for a removal
     CommandBytes row;           // writes the row, whatever was there; nothing for a removal
     CommandBytes notice;        // what goes with it when it is applied
 };
@@ -60,7 +63,8 @@ public:
     void write(const Layout& layout, std::span<const GuardedChange> changes, Deadline deadline);
     // From here on changes older than `version` are ignored.
     void raise_floor(const Layout& layout, const std::string& version, Deadline deadline);
-    // Removes the rows of the layout with older versions than `version`, and their pointers.
+    // Removes the rows of the layout with older versions than `version`, and their pointers. The deadline is that of each page of keys: how
+    // long all of them take depends on how many there are.
     void remove_older(const Layout& layout, const std::string& version, Deadline deadline);
     void run(const CommandBytes& commands, const std::string& doing, Deadline deadline);
     // Behind Sentinel, and while the master has replicas: returns when one of them has all that was written here, so that a failover
@@ -79,6 +83,10 @@ private:
     void watch_versions(const Layout& layout, const std::vector<std::string>& keys, Versions& versions, Session& session, Deadline deadline);
     bool remove_rows(const Layout& layout, const std::vector<std::string>& keys, const std::string& version, Session& session, Deadline deadline);
     bool remove_pointers(const std::vector<std::string>& keys, const std::string& version, Session& session, Deadline deadline);
+    // The tags of these keys, in their order, a line each.
+    std::vector<std::string> tags_of(const Layout& layout, std::span<const std::string> keys, Session& session, Deadline deadline);
+    // Takes a key out of the tags it has, and into others.
+    static void retag(const Layout& layout, const std::string& key, const std::string& before, std::span<const std::string> tags, CommandBytes& tell);
     // Repeats `attempt` until no other writer came in between.
     void until_undisturbed(const std::string& what, Deadline deadline, const std::function<bool()>& attempt);
 

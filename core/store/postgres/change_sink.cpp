@@ -1,0 +1,655 @@
+#include "core/store/postgres/change_sink.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <atomic>
+#include <map>
+#include <mutex>
+#include <unordered_map>
+#include <utility>
+
+#include "core/base/embedded.h"
+#include "core/base/fault.h"
+#include "core/base/hash.h"
+#include "core/base/text.h"
+#include "core/store/postgres/catalog.h"
+#include "core/store/postgres/connection.h"
+#include "core/store/postgres/copy_format.h"
+#include "core/store/postgres/landing.h"
+#include "core/store/postgres/sql_build.h"
+#include "core/store/store.h"
+#include "core/value/show.h"
+#include "core/value/version_text.h"
+
+namespace ysdb::postgres {
+
+namespace {
+
+using Params = std::vector<std::optional<std::string>>;
+
+constexpr std::string_view version_column = "_ysdb_version", removed_column = "_ysdb_removed";   // of a copy that is being made
+constexpr std::size_t copy_chunk = 1u << 20;
+
+// What a flush needs to know of a table: its columns as the source tells them, as they are sent, as they are there.
+struct Shape {
+    TableInfo source;
+    TableInfo sent;                       // c0, c1, ... and behind them version, removed, live
+    std::vector<std::string> names;       // there
+    std::vector<std::string> values;      // what is assigned to them, of a row of ysdb_changes
+    std::vector<std::string> key, key_values;
+};
+
+void append_version_cell(Batch& to, const Version& version) {
+    std::uint8_t* bytes = to.grow(16);
+    const UInt128 packed = version.packed();
+    for (int i = 0; i < 16; ++i) bytes[i] = static_cast<std::uint8_t>(packed >> (8 * (15 - i)));
+}
+
+std::string uuid_literal(const Version& version) { return "'" + version_text(version) + "'::uuid"; }
+
+std::string key_bytes(const Batch& rows, std::size_t row) {
+    std::string bytes;
+    for (const std::uint32_t k : rows.table().key) {
+        const Cell& cell = rows.cell(row, k);
+        bytes.append(reinterpret_cast<const char*>(&cell.size), sizeof cell.size);
+        if (!cell.is_null()) bytes.append(rows.text(row, k));
+    }
+    return bytes;
+}
+
+std::string hex(const std::string& bytes) {
+    std::string text;
+    for (const char c : bytes) text += fmt::format("{:02x}", static_cast<unsigned char>(c));
+    return text;
+}
+
+Shape shape_of(const TableInfo& source, const TableInfo& target) {
+    Shape shape;
+    shape.source = source;
+    for (std::size_t i = 0; i < source.columns.size(); ++i) {
+        const ColumnInfo& column = source.columns[i];
+        const auto there = std::find_if(target.columns.begin(), target.columns.end(), [&](const ColumnInfo& c) { return c.name == column.name; });
+        if (there == target.columns.end()) throw Error(Code::refused, target.ref.text() + " has no column " + column.name, fmt::format("ALTER TABLE {} ADD COLUMN {} {}", quote(target.ref), quote(column.name), declared_as(column)));
+        ColumnInfo sent{"c" + std::to_string(i), sent_as(column), false, {}, 0};
+        const auto value = assigned("s." + sent.name, sent.type, there->type);
+        if (!value) {
+            throw Error(Code::refused, fmt::format("{}: column {} is {}, which cannot hold every {}", target.ref.text(), column.name, there->type.native, column.type.native),
+                        fmt::format("ALTER TABLE {} ALTER COLUMN {} TYPE {}", quote(target.ref), quote(column.name), declared_as(column)));
+        }
+        shape.names.push_back(column.name);
+        shape.values.push_back(*value);
+        shape.sent.columns.push_back(std::move(sent));
+    }
+    for (const std::uint32_t k : source.key) {
+        shape.key.push_back(shape.names[k]);
+        shape.key_values.push_back(shape.values[k]);
+    }
+    Type uuid, truth;
+    uuid.kind = TypeKind::uuid;
+    uuid.native = "uuid";
+    truth.kind = TypeKind::boolean;
+    truth.native = "boolean";
+    shape.sent.columns.push_back({"version", uuid, false, {}, 0});
+    shape.sent.columns.push_back({"removed", truth, false, {}, 0});
+    shape.sent.columns.push_back({"live", truth, false, {}, 0});
+    return shape;
+}
+
+std::string quoted_list(const std::vector<std::string>& names) {
+    std::string text;
+    for (const std::string& name : names) text += (text.empty() ? "" : ", ") + quote(name);
+    return text;
+}
+
+std::string equal_keys(const Shape& shape, const std::string& there) {
+    std::string text;
+    for (std::size_t i = 0; i < shape.key.size(); ++i) text += (text.empty() ? "" : " AND ") + there + "." + quote(shape.key[i]) + " = " + shape.key_values[i];
+    return text;
+}
+
+std::string excluded_list(const Shape& shape) {
+    std::string text;
+    for (const std::string& name : shape.names) {
+        if (std::find(shape.key.begin(), shape.key.end(), name) != shape.key.end()) continue;
+        text += (text.empty() ? "" : ", ") + quote(name) + " = excluded." + quote(name);
+    }
+    return text;
+}
+
+std::string delete_statement(const Shape& shape, const TableRef& live) { return "DELETE FROM " + quote(live) + " t USING ysdb_changes s WHERE s.live AND s.removed AND " + equal_keys(shape, "t"); }
+
+std::string insert_statement(const Shape& shape, const TableRef& live) {
+    const std::string set = excluded_list(shape);
+    return "INSERT INTO " + quote(live) + " (" + quoted_list(shape.names) + ") SELECT " + join(shape.values, ", ") + " FROM ysdb_changes s WHERE s.live AND NOT s.removed ON CONFLICT (" + quoted_list(shape.key) + ") " +
+           (set.empty() ? "DO NOTHING" : "DO UPDATE SET " + set);
+}
+
+// Rows of the copy and changes come in any order: the newer wins.
+std::string staging_statement(const Shape& shape, const TableRef& staging) {
+    const std::string set = excluded_list(shape), version = quote(version_column), removed = quote(removed_column);
+    return "INSERT INTO " + quote(staging) + " AS t (" + quoted_list(shape.names) + ", " + version + ", " + removed + ") SELECT " + join(shape.values, ", ") + ", s.version, s.removed FROM ysdb_changes s ON CONFLICT (" +
+           quoted_list(shape.key) + ") DO UPDATE SET " + (set.empty() ? "" : set + ", ") + version + " = excluded." + version + ", " + removed + " = excluded." + removed + " WHERE t." + version + " < excluded." + version;
+}
+
+std::string changes_statement(const Shape& shape) {
+    std::string columns;
+    for (const ColumnInfo& column : shape.sent.columns) columns += (columns.empty() ? "" : ", ") + column.name + " " + column.type.native;
+    return "CREATE TEMP TABLE ysdb_changes (" + columns + ") ON COMMIT DELETE ROWS";
+}
+
+void run(Connection& connection, const std::vector<std::string>& statements, Deadline deadline) {
+    std::vector<SqlStatement> script;
+    for (const std::string& statement : statements) script.push_back({statement});
+    const ScriptResult result = connection.script(script, deadline);
+    if (result.error) throw Error(*result.error);
+}
+
+// The cells of `rows`, one row each, with what is said of them, into ysdb_changes.
+void send_rows(Connection& connection, const Shape& shape, const Batch& rows, Deadline deadline) {
+    std::string buffer(CopyEncoder::header());
+    CopyEncoder(shape.sent).encode(rows, buffer);
+    buffer += CopyEncoder::trailer();
+    connection.start_copy_in("COPY ysdb_changes FROM STDIN (FORMAT binary)", deadline);
+    for (std::size_t at = 0; at < buffer.size(); at += copy_chunk) connection.write_copy(buffer.data() + at, std::min(copy_chunk, buffer.size() - at), deadline.left());
+    connection.finish_copy_in(deadline);
+}
+
+void append_row(Batch& to, const Batch& from, std::size_t row, const Version& version, bool removed, bool live) {
+    for (std::size_t column = 0; column < from.columns(); ++column) to.append_cell(from, from.cell(row, column));
+    append_version_cell(to, version);
+    const std::uint8_t truths[2] = {removed, live};
+    to.add(&truths[0], 1);
+    to.add(&truths[1], 1);
+}
+
+// What PostgreSQL cannot hold of a row; empty: nothing.
+std::optional<RejectedRow> unsendable_row(const Batch& rows, std::size_t row, bool removal) {
+    const TableInfo& table = rows.table();
+    for (const std::uint32_t k : table.key) {
+        if (rows.cell(row, k).is_null()) return RejectedRow{show_key(rows, row), table.columns[k].name, "is NULL, and part of the key", row};
+    }
+    for (std::uint32_t column = 0; column < table.columns.size(); ++column) {
+        if (rows.cell(row, column).is_null() || (removal && std::find(table.key.begin(), table.key.end(), column) == table.key.end())) continue;
+        if (std::string reason = unsendable(rows.value(row, column), table.columns[column].type); !reason.empty()) return RejectedRow{show_key(rows, row), table.columns[column].name, std::move(reason), row};
+    }
+    return std::nullopt;
+}
+
+struct Place {
+    std::string store;
+    const Locator& locator;
+    Millis connect_timeout;
+
+    std::unique_ptr<Connection> connect(const std::string& label, Deadline deadline) const {
+        return Connection::open(locator.target(deadline), label, Deadline::after(std::min(deadline.left(), connect_timeout)));
+    }
+};
+
+void make_tables(Connection& connection, Deadline deadline) {
+    if (connection.query("SELECT to_regclass('ysdb.sync_epochs') IS NOT NULL", deadline).row(0).truth(0)) return;
+    connection.query("BEGIN; SELECT pg_advisory_xact_lock(hashtext('ysdb sync tables'))", deadline);   // two sets may prepare at once
+    connection.query(embedded_file("sql/ysdb/postgres/landings.sql"), deadline);
+    connection.query("COMMIT", deadline);
+}
+
+// The columns of a copy that is being made, which may be renamed under way.
+struct CopyShape {
+    std::mutex mutex;
+    Shape shape;
+    TableRef staging;
+    Version version;                      // of the copied rows
+};
+
+class CopyWriter final : public RowWriter {
+public:
+    CopyWriter(const Place& place, std::shared_ptr<CopyShape> copy, std::string label) : place_(place), copy_(std::move(copy)), label_(std::move(label)) {}
+
+    void apply(const ChangeBatch& batch, const std::string&, Deadline deadline, const std::function<void(RejectedRow)>& rejected) override {
+        Shape shape;
+        {
+            const std::lock_guard lock(copy_->mutex);
+            if (!batch.versions.empty()) copy_->version = std::max(copy_->version, batch.versions[0]);
+            shape = copy_->shape;
+        }
+        Batch rows(&shape.sent);
+        std::vector<std::size_t> origin;
+        for (std::size_t row = 0; row < batch.rows.rows(); ++row) {
+            if (auto why = unsendable_row(batch.rows, row, false)) {
+                rejected(std::move(*why));
+                continue;
+            }
+            append_row(rows, batch.rows, row, batch.version(row), false, false);
+            origin.push_back(row);
+        }
+        send(shape, rows, batch.rows, origin, 0, origin.size(), deadline, rejected);
+    }
+
+    void flush(Deadline) override {}   // each batch is a transaction
+
+private:
+    // In halves, where the server refuses some of it.
+    void send(const Shape& shape, const Batch& rows, const Batch& told, const std::vector<std::size_t>& origin, std::size_t from, std::size_t to, Deadline deadline,
+              const std::function<void(RejectedRow)>& rejected) {
+        if (from == to) return;
+        try {
+            auto connection = take(shape, deadline);
+            Batch some(&shape.sent);
+            some.append(rows, from, to);
+            run(*connection, {"BEGIN"}, deadline);
+            send_rows(*connection, shape, some, deadline);
+            fault::point("postgres.copy.insert.before");
+            run(*connection, {staging_statement(shape, copy_->staging), "COMMIT"}, deadline);
+            fault::point("postgres.copy.insert.after");
+            const std::lock_guard lock(mutex_);
+            idle_.push_back(std::move(connection));
+        } catch (const Error& error) {
+            if (error.retryable() || error.code() != Code::rejected) throw;
+            if (to - from == 1) return rejected({show_key(told, origin[from]), "", error.message(), origin[from]});
+            const std::size_t middle = from + (to - from) / 2;
+            send(shape, rows, told, origin, from, middle, deadline, rejected);
+            send(shape, rows, told, origin, middle, to, deadline, rejected);
+        }
+    }
+
+    std::unique_ptr<Connection> take(const Shape& shape, Deadline deadline) {
+        {
+            const std::lock_guard lock(mutex_);
+            if (!idle_.empty()) {
+                auto connection = std::move(idle_.back());
+                idle_.pop_back();
+                return connection;
+            }
+        }
+        auto connection = place_.connect(label_, deadline);
+        run(*connection, {changes_statement(shape)}, deadline);
+        return connection;
+    }
+
+    const Place& place_;
+    std::shared_ptr<CopyShape> copy_;
+    std::string label_;
+    std::mutex mutex_;
+    std::vector<std::unique_ptr<Connection>> idle_;
+};
+
+class Follower final : public ChangeWriter {
+public:
+    Follower(const Place& place, const Landing& landing) : place_(place), landing_(landing), label_("ysdb sync " + landing.set + " " + landing.target.text()) {}
+
+    void reshape(const TableInfo& source, std::span<const ColumnChange> changes, Deadline deadline) override {
+        flush(deadline);
+        Connection& connection = open(deadline);
+        live_exists_ = exists(connection, deadline);
+        if (!live_exists_ && !copy_ && applied_ != Version{}) throw Error(Code::refused, "store '" + place_.store + "': " + live_.text() + " is gone, and the rows it had");
+        if (!live_exists_ && !copy_) {
+            fault::point("postgres.follow.create.before");
+            run(connection, create_statements(source, live_, {}), deadline);
+            fault::point("postgres.follow.create.after");
+            live_exists_ = true;
+        }
+        if (live_exists_) alter(connection, live_, changes, deadline);
+        if (copy_) alter_copy(connection, changes, deadline);
+        take_shape(connection, source, deadline);
+    }
+
+    void apply(const ChangeBatch& changes, Deadline, const std::function<void(std::size_t, RejectedRow)>& rejected) override {
+        for (std::size_t row = 0; row < changes.rows.rows(); ++row) {
+            const bool removal = changes.op(row) == Op::remove;
+            if (auto why = unsendable_row(changes.rows, row, removal)) {
+                rejected(row, std::move(*why));
+                continue;
+            }
+            pending_.rows.append(changes.rows, row, row + 1);
+            pending_.ops.push_back(changes.op(row));
+            pending_.versions.push_back(changes.version(row));
+        }
+    }
+
+    void truncate(const Version& version, Deadline deadline) override {
+        flush(deadline);
+        Connection& connection = open(deadline);
+        guarded([&] {
+            begin(connection, deadline);
+            std::vector<std::string> statements;
+            if (copy_) statements.push_back("DELETE FROM " + quote(copy_->staging) + " WHERE " + quote(version_column) + " < " + uuid_literal(version));
+            if (follows_live() && version > applied_) {
+                statements.push_back("DELETE FROM " + quote(live_));   // TRUNCATE would lock readers out
+                statements.push_back(applied_statement(version));
+            }
+            statements.emplace_back("COMMIT");
+            fault::point("postgres.follow.truncate.before");
+            run(connection, statements, deadline);
+            fault::point("postgres.follow.truncate.after");
+        });
+        if (copy_) truncated_ = std::max(truncated_, version);
+    }
+
+    void flush(Deadline deadline) override {
+        if (pending_.rows.empty()) return discard();
+        Connection& connection = open(deadline);
+        guarded([&] {
+            const auto ahead = begin(connection, deadline);
+            Version last = applied_;
+            Batch rows(&shape_.sent);
+            std::vector<std::string> out_of_order;
+            std::unordered_map<std::string, std::size_t> newest;
+            for (std::size_t row = 0; row < pending_.rows.rows(); ++row) newest[key_bytes(pending_.rows, row)] = row;
+            for (std::size_t row = 0; row < pending_.rows.rows(); ++row) {
+                const Version& version = pending_.versions[row];
+                if (version.ordinal != 0) last = std::max(last, version);
+                const std::string key = key_bytes(pending_.rows, row);
+                if (newest[key] != row) continue;
+                bool live = follows_live() && (version.ordinal == 0 || version > applied_);
+                if (const auto found = ahead.find(hex(key)); found != ahead.end() && version_text(version) <= found->second) live = false;
+                if (version.ordinal == 0 && version > applied_) {
+                    out_of_order.push_back("INSERT INTO ysdb.sync_ahead VALUES (" + literal(landing_.set) + ", " + literal(live_.text()) + ", decode('" + hex(key) + "', 'hex'), '" + version_text(version) +
+                                           "') ON CONFLICT (set_name, target, row_key) DO UPDATE SET version = excluded.version");
+                }
+                if (live || copy_) append_row(rows, pending_.rows, row, version, pending_.ops[row] == Op::remove, live);
+            }
+            if (!rows.empty()) send_rows(connection, shape_, rows, deadline);
+            std::vector<std::string> statements;
+            if (follows_live()) {
+                statements.push_back(delete_statement(shape_, live_));
+                statements.push_back(insert_statement(shape_, live_));
+            }
+            if (copy_) statements.push_back(staging_statement(shape_, copy_->staging));
+            statements.insert(statements.end(), out_of_order.begin(), out_of_order.end());
+            // Not moved while only a copy has them: readers are not there yet.
+            if (follows_live() && last > applied_) statements.push_back(applied_statement(last));
+            if (!ahead.empty()) statements.push_back("DELETE FROM ysdb.sync_ahead WHERE set_name = " + literal(landing_.set) + " AND target = " + literal(live_.text()) + " AND version <= '" + version_text(last) + "'");
+            statements.emplace_back("COMMIT");
+            fault::point("postgres.follow.insert.before");
+            run(connection, statements, deadline);
+            fault::point("postgres.follow.insert.after");
+            if (copy_) staged_ = std::max(staged_, last);
+        });
+        discard();
+    }
+
+    void discard() override {
+        pending_.rows.clear();
+        pending_.ops.clear();
+        pending_.versions.clear();
+    }
+
+    bool takes_copies() const override { return true; }
+
+    std::unique_ptr<RowWriter> begin_copy(const TableInfo& source, const std::string&, Deadline deadline) override {
+        flush(deadline);
+        copy_.reset();
+        Connection& connection = open(deadline);
+        live_exists_ = exists(connection, deadline);
+        staged_ = truncated_ = {};
+        auto copy = std::make_shared<CopyShape>();
+        copy->staging = staging_name();
+        std::vector<std::string> statements{"DROP TABLE IF EXISTS " + quote(copy->staging)};
+        TableInfo like;
+        if (live_exists_) like = postgres::describe(connection, place_.store, live_, deadline);
+        for (std::string& statement : create_statements(source, copy->staging, like)) statements.push_back(std::move(statement));
+        statements.push_back("ALTER TABLE " + quote(copy->staging) + " ADD COLUMN " + quote(version_column) + " uuid NOT NULL, ADD COLUMN " + quote(removed_column) + " boolean NOT NULL");
+        fault::point("postgres.copy.create.before");
+        run(connection, statements, deadline);
+        fault::point("postgres.copy.create.after");
+        copy_ = copy;
+        if (shape_.source.columns.empty()) take_shape(connection, source, deadline);
+        copy->shape = shape_of(source, postgres::describe(connection, place_.store, copy->staging, deadline));
+        return std::make_unique<CopyWriter>(place_, copy, label_ + " copy");
+    }
+
+    // As long as the table is: no deadline but that of the connection.
+    void finish_copy(const std::string&, Deadline deadline) override {
+        flush(deadline);
+        Connection& connection = open(deadline);
+        const Deadline whole = Deadline::never();
+        guarded([&] {
+            begin(connection, deadline);
+            const std::string staging = quote(copy_->staging), removed = quote(removed_column);
+            std::vector<std::string> statements{"DELETE FROM " + staging + " WHERE " + quote(version_column) + " < " + uuid_literal(truncated_)};
+            if (live_exists_) {
+                std::string same, ours, theirs, kept;
+                for (const std::string& name : shape_.key) same += (same.empty() ? "" : " AND ") + ("s." + quote(name)) + " = t." + quote(name);
+                for (const std::string& name : shape_.names) {
+                    ours += (ours.empty() ? "" : ", ") + ("t." + quote(name));
+                    theirs += (theirs.empty() ? "" : ", ") + ("excluded." + quote(name));
+                }
+                const std::string set = excluded_list(shape_);
+                statements.push_back("ANALYZE " + staging);
+                statements.push_back("DELETE FROM " + quote(live_) + " t WHERE NOT EXISTS (SELECT FROM " + staging + " s WHERE NOT s." + removed + " AND " + same + ")");
+                statements.push_back("INSERT INTO " + quote(live_) + " AS t (" + quoted_list(shape_.names) + ") SELECT " + quoted_list(shape_.names) + " FROM " + staging + " WHERE NOT " + removed + " ON CONFLICT (" +
+                                     quoted_list(shape_.key) + ") " + (set.empty() ? "DO NOTHING" : "DO UPDATE SET " + set + " WHERE ROW(" + ours + ")::text IS DISTINCT FROM ROW(" + theirs + ")::text"));
+                statements.push_back("DROP TABLE " + staging);
+            } else {
+                statements.push_back("DELETE FROM " + staging + " WHERE " + removed);
+                statements.push_back("ALTER TABLE " + staging + " DROP COLUMN " + quote(version_column) + ", DROP COLUMN " + removed);
+                for (const std::string& column : dropped_meanwhile_) statements.push_back("ALTER TABLE " + staging + " RENAME COLUMN " + quote(column) + " TO " + quote("_dropped_" + column));
+                statements.push_back("ALTER TABLE " + staging + " RENAME CONSTRAINT " + quote(copy_->staging.table + "_pkey") + " TO " + quote(live_.table + "_pkey"));
+                statements.push_back("ALTER TABLE " + staging + " RENAME TO " + quote(live_.table));
+                statements.push_back("ALTER TABLE " + quote(TableRef{copy_->staging.schema, live_.table}) + " SET SCHEMA " + quote(live_.schema));
+            }
+            Version last = std::max(applied_, staged_);
+            {
+                const std::lock_guard lock(copy_->mutex);
+                last = std::max(last, copy_->version);
+            }
+            statements.push_back(applied_statement(last));
+            statements.emplace_back("COMMIT");
+            fault::point("postgres.copy.finish.before");
+            run(connection, statements, whole);
+            fault::point("postgres.copy.finish.after");
+            applied_ = last;
+        });
+        copy_.reset();
+        dropped_meanwhile_.clear();
+        live_exists_ = true;
+        take_shape(connection, TableInfo(shape_.source), deadline);
+    }
+
+private:
+    // The table there is written while a copy is made only if readers know it already.
+    bool follows_live() const { return live_exists_ && (!copy_ || applied_ != Version{}); }
+
+    TableRef staging_name() const {
+        const std::string name = landing_.set + "\n" + live_.text();
+        return {"ysdb", "copy_" + sha256_hex(name).substr(0, 16)};
+    }
+
+    // A connection that failed may have lost its transaction, or not: it is left, and whatever it held with it.
+    template <class Work>
+    void guarded(const Work& work) {
+        try {
+            work();
+        } catch (...) {
+            connection_.reset();
+            throw;
+        }
+    }
+
+    Connection& open(Deadline deadline) {
+        if (connection_ != nullptr) return *connection_;
+        auto connection = place_.connect(label_, deadline);
+        make_tables(*connection, deadline);
+        live_ = landing_.target;
+        if (live_.schema.empty()) {
+            const SqlResult schema = connection->query("SELECT current_schema()", deadline);
+            if (schema.row(0).null(0)) throw Error(Code::refused, "store '" + place_.store + "': none of the schemas in search_path exists", "into = \"schema." + live_.table + "\"");
+            live_.schema = schema.row(0).text(0);
+        }
+        connection->query("INSERT INTO ysdb.sync_landings (set_name, target) SELECT $1, $2 WHERE to_regclass($3) IS NULL ON CONFLICT DO NOTHING", Params{landing_.set, live_.text(), quote(live_)}, deadline);
+        connection_ = std::move(connection);
+        guarded([&] {
+            adopt(deadline);
+            if (!shape_.source.columns.empty()) run(*connection_, {changes_statement(shape_)}, deadline);
+        });
+        return *connection_;
+    }
+
+    // A table that is there and that no set has written may hold somebody's rows: a copy would remove them.
+    void adopt(Deadline deadline) {
+        const Params mine{landing_.set, live_.text()};
+        const SqlResult known = connection_->query("SELECT applied FROM ysdb.sync_landings WHERE set_name = $1 AND target = $2", mine, deadline);
+        if (known.rows() > 0) {
+            applied_ = parse_version(known.row(0).text(0)).value_or(Version{});
+            return;
+        }
+        if (connection_->query("SELECT EXISTS (SELECT FROM " + quote(live_) + ")", deadline).row(0).truth(0)) {
+            throw Error(Code::refused, fmt::format("store '{}': {} holds rows that sync {} did not write, and would remove", place_.store, live_.text(), landing_.set), "TRUNCATE it, or write another table: into = \"...\"");
+        }
+        connection_->query("INSERT INTO ysdb.sync_landings (set_name, target) VALUES ($1, $2) ON CONFLICT DO NOTHING", mine, deadline);
+        applied_ = {};
+    }
+
+    bool exists(Connection& connection, Deadline deadline) const { return connection.query("SELECT to_regclass($1) IS NOT NULL", Params{quote(live_)}, deadline).row(0).truth(0); }
+
+    // Begins the transaction; what other changes than those of the stream are ahead of it, by key.
+    std::map<std::string, std::string> begin(Connection& connection, Deadline deadline) {
+        connection.query("BEGIN", deadline);
+        const Params mine{landing_.set, live_.text()};
+        const SqlResult at = connection.query("SELECT applied, EXISTS (SELECT FROM ysdb.sync_ahead a WHERE a.set_name = $1 AND a.target = $2) FROM ysdb.sync_landings WHERE set_name = $1 AND target = $2 FOR UPDATE", mine, deadline);
+        if (at.rows() == 0) throw Error(Code::connect, "store '" + place_.store + "': what is known of " + live_.text() + " is gone").with_retryable();
+        applied_ = parse_version(at.row(0).text(0)).value_or(Version{});
+        std::map<std::string, std::string> ahead;
+        if (!at.row(0).truth(1)) return ahead;
+        const SqlResult rows = connection.query("SELECT encode(row_key, 'hex'), version FROM ysdb.sync_ahead WHERE set_name = $1 AND target = $2", mine, deadline);
+        for (std::size_t i = 0; i < rows.rows(); ++i) ahead[rows.row(i).text(0)] = rows.row(i).text(1);
+        return ahead;
+    }
+
+    std::string applied_statement(const Version& version) const {
+        return "UPDATE ysdb.sync_landings SET applied = '" + version_text(version) + "' WHERE set_name = " + literal(landing_.set) + " AND target = " + literal(live_.text());
+    }
+
+    // Columns of a table that is there keep its types.
+    std::vector<std::string> create_statements(const TableInfo& source, const TableRef& table, const TableInfo& like) const {
+        std::string columns;
+        std::vector<std::string> key;
+        for (const ColumnInfo& column : source.columns) {
+            const auto there = std::find_if(like.columns.begin(), like.columns.end(), [&](const ColumnInfo& c) { return c.name == column.name; });
+            columns += quote(column.name) + " " + (there == like.columns.end() ? declared_as(column) : there->type.native) + ", ";
+        }
+        for (const std::uint32_t k : source.key) key.push_back(source.columns[k].name);
+        const std::string name = table.table + "_pkey";
+        return {"CREATE TABLE " + quote(table) + " (" + columns + "CONSTRAINT " + quote(name) + " PRIMARY KEY (" + quoted_list(key) + "))"};
+    }
+
+    void take_shape(Connection& connection, const TableInfo& source, Deadline deadline) {
+        const TableRef& there = live_exists_ ? live_ : copy_->staging;
+        const TableInfo target = postgres::describe(connection, place_.store, there, deadline);
+        Shape shape = shape_of(source, target);
+        if (live_exists_) check_key(connection, shape, deadline);
+        shape_ = std::move(shape);
+        pending_.rows = Batch(&shape_.source);
+        pending_.ops.clear();
+        pending_.versions.clear();
+        run(connection, {"DROP TABLE IF EXISTS pg_temp.ysdb_changes", changes_statement(shape_)}, deadline);
+    }
+
+    void check_key(Connection& connection, const Shape& shape, Deadline deadline) const {
+        std::string names;
+        for (const std::string& name : shape.key) names += (names.empty() ? "" : ", ") + literal(name);
+        const SqlResult unique = connection.query(
+            "SELECT 1 FROM pg_index i WHERE i.indrelid = to_regclass($1) AND i.indisunique AND i.indimmediate AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL"
+            " AND (SELECT array_agg(a.attname::text ORDER BY a.attname::text) FROM pg_attribute a WHERE a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey[0:i.indnkeyatts - 1]))"
+            " = (SELECT array_agg(n ORDER BY n) FROM unnest(ARRAY[" + names + "]::text[]) n)",
+            Params{quote(live_)}, deadline);
+        if (unique.rows() > 0) return;
+        throw Error(Code::refused, "store '" + place_.store + "': the rows of " + live_.text() + " are not unique by (" + join(shape.key, ", ") + ")", "ALTER TABLE " + quote(live_) + " ADD PRIMARY KEY (" + quoted_list(shape.key) + ")");
+    }
+
+    static bool has(const TableInfo& table, const std::string& name) {
+        return std::any_of(table.columns.begin(), table.columns.end(), [&](const ColumnInfo& c) { return c.name == name; });
+    }
+
+    // Each statement may have been run before: by this run before it was killed, or by a person who prepared the target.
+    void alter(Connection& connection, const TableRef& table, std::span<const ColumnChange> changes, Deadline deadline) {
+        for (const ColumnChange& change : changes) {
+            const TableInfo now = postgres::describe(connection, place_.store, table, deadline);
+            const std::string declared = change.kind == ColumnChange::Kind::added || change.kind == ColumnChange::Kind::retyped ? declared_as({change.column, change.type, false, {}, 0}) : "";
+            std::string what;
+            switch (change.kind) {
+                case ColumnChange::Kind::added: what = "ADD COLUMN IF NOT EXISTS " + quote(change.column) + " " + declared + (change.fill ? " DEFAULT " + literal(*change.fill) + "::" + declared : ""); break;
+                case ColumnChange::Kind::dropped: {
+                    // What it held stays readable, out of the way of a column that may get its name.
+                    if (!has(now, change.column)) continue;
+                    std::string name = "_dropped_" + change.column;
+                    for (int n = 2; has(now, name); ++n) name = "_dropped_" + change.column + "_" + std::to_string(n);
+                    run(connection, {"ALTER TABLE " + quote(table) + " ALTER COLUMN " + quote(change.column) + " DROP NOT NULL"}, deadline);
+                    what = "RENAME COLUMN " + quote(change.column) + " TO " + quote(name);
+                    break;
+                }
+                case ColumnChange::Kind::renamed:
+                    if (!has(now, change.before) && has(now, change.column)) continue;
+                    what = "RENAME COLUMN " + quote(change.before) + " TO " + quote(change.column);
+                    break;
+                case ColumnChange::Kind::retyped: what = "ALTER COLUMN " + quote(change.column) + " TYPE " + declared + " USING " + quote(change.column) + "::" + declared; break;
+            }
+            fault::point("postgres.follow.alter.before");
+            try {
+                run(connection, {"ALTER TABLE " + quote(table) + " " + what}, deadline);
+            } catch (const Error& error) {
+                if (error.retryable()) throw;
+                throw Error(Code::refused, table.text() + " cannot follow the source's new definition (" + what + "): " + error.message());
+            }
+            fault::point("postgres.follow.alter.after");
+        }
+    }
+
+    // The copier goes on with the columns it began with: dropped ones keep their place until it is done.
+    void alter_copy(Connection& connection, std::span<const ColumnChange> changes, Deadline deadline) {
+        for (const ColumnChange& change : changes) {
+            if (change.kind == ColumnChange::Kind::dropped) {
+                dropped_meanwhile_.push_back(change.column);
+                continue;
+            }
+            alter(connection, copy_->staging, std::span(&change, 1), deadline);
+            if (change.kind != ColumnChange::Kind::renamed) continue;
+            const std::lock_guard lock(copy_->mutex);
+            for (auto* names : {&copy_->shape.names, &copy_->shape.key}) std::replace(names->begin(), names->end(), change.before, change.column);
+        }
+    }
+
+    const Place& place_;
+    Landing landing_;
+    std::string label_;
+    std::unique_ptr<Connection> connection_;
+    TableRef live_;
+    bool live_exists_ = false;
+    Version applied_;                      // in the table
+    Shape shape_;
+    std::shared_ptr<CopyShape> copy_;      // null: no copy is being made
+    Version staged_, truncated_;           // of changes that the copy has; of the last truncation meanwhile
+    std::vector<std::string> dropped_meanwhile_;
+    ChangeBatch pending_{Batch(), {}, {}};
+};
+
+class Sink final : public ChangeSink {
+public:
+    explicit Sink(Place place) : place_(std::move(place)) {}
+
+    std::unique_ptr<ChangeWriter> follow(const Landing& landing, Deadline) override { return std::make_unique<Follower>(place_, landing); }
+
+    std::uint32_t epoch(const std::string& set, Deadline deadline) override {
+        const auto connection = place_.connect("ysdb sync " + set + " epoch", deadline);
+        make_tables(*connection, deadline);
+        return static_cast<std::uint32_t>(connection->query("SELECT coalesce(max(epoch), 0) FROM ysdb.sync_epochs WHERE set_name = $1", Params{set}, deadline).row(0).integer(0));
+    }
+
+    void begin_epoch(const std::string& set, std::uint32_t epoch, Deadline deadline) override {
+        const auto connection = place_.connect("ysdb sync " + set + " epoch", deadline);
+        make_tables(*connection, deadline);
+        connection->query("INSERT INTO ysdb.sync_epochs (set_name, epoch) VALUES ($1, $2) ON CONFLICT DO NOTHING", Params{set, std::to_string(epoch)}, deadline);
+    }
+
+    // Each flush is a commit, which waits for the disk.
+    Millis batch_age() const override { return Millis(100); }
+
+private:
+    Place place_;
+};
+
+}  // namespace
+
+std::unique_ptr<ChangeSink> change_sink(std::string store, const Locator& locator, Millis connect_timeout) { return std::make_unique<Sink>(Place{std::move(store), locator, connect_timeout}); }
+
+}  // namespace ysdb::postgres

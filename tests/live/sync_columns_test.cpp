@@ -1,0 +1,99 @@
+// needs: main analytics
+// Some of a table's columns (`columns`, `except` of [[sync.table]]): what is left out is nowhere, by the log, by triggers, and in copies.
+#include "tests/live/sync_site.h"
+
+using namespace ysdb;
+using namespace ysdb::test;
+
+namespace {
+
+std::string only(const std::string& what) { return "[[sync.table]]\nname = \"public.t\"\n" + what + "\n"; }
+
+std::string columns_there(SyncSite& site) {
+    return site.target("SELECT arrayStringConcat(groupArray(name), ' ') FROM (SELECT name FROM system.columns WHERE database = currentDatabase() AND table = 't' AND name NOT LIKE '\\_%' ORDER BY position)").row(0).text(0);
+}
+
+constexpr const char* people = "CREATE TABLE t (id int PRIMARY KEY, email text, secret text DEFAULT md5(random()::text), born date); INSERT INTO t SELECT g, 'e' || g, 's' || g, '2000-01-01' FROM generate_series(1, 100) g";
+
+}  // namespace
+
+TEST_CASE("what is left out is neither copied nor told, whichever way changes are captured") {
+    for (const std::string capture : {"wal", "trigger"}) {
+        for (const std::string what : {"except = [\"secret\"]", "columns = [\"id\", \"email\", \"born\"]"}) {
+            CAPTURE(capture);
+            CAPTURE(what);
+            SyncSite site("\"public.t\"", only(what), capture);
+            site.source(people);
+            site.catch_up();
+            CHECK(site.equal());
+            site.source("UPDATE t SET secret = 'other', email = 'new' WHERE id <= 5; INSERT INTO t VALUES (200, 'x', 'y', '2001-01-01'); DELETE FROM t WHERE id = 50; UPDATE t SET secret = 'only' WHERE id = 9");
+            site.catch_up();
+            CHECK(site.equal());
+            CHECK(columns_there(site) == "id email born");
+            site.source("ALTER TABLE t DROP COLUMN born; INSERT INTO t VALUES (201, 'z')");
+            if (what.starts_with("except")) {
+                site.catch_up();
+                CHECK(site.equal());
+                CHECK(columns_there(site) == "id email");
+            }
+        }
+    }
+}
+
+TEST_CASE("a column that leaves the choice is dropped there; one that joins it halts the table until it is copied anew") {
+    SyncSite site("\"public.t\"", only("except = [\"secret\"]"));
+    site.source(people);
+    site.catch_up();
+    const std::string path = site.directory() + "/ysdb.toml";
+    const auto say = [&](const std::string& what) {
+        std::string text = read_file(path);
+        text.replace(text.find("except"), text.find('\n', text.find("except")) - text.find("except"), what);
+        write_file_atomically(path, text);
+    };
+    say("except = [\"secret\", \"born\"]");
+    site.source("INSERT INTO t (id, email) VALUES (300, 'more')");
+    site.catch_up();
+    CHECK(site.equal());
+    CHECK(columns_there(site) == "id email");
+    say("except = [\"secret\"]");
+    site.source("INSERT INTO t (id, email) VALUES (301, 'more')");
+    site.catch_up(8);
+    CHECK(site.state("public.t") == "halted");
+    CHECK(site.ysdb({"sync", "reset", "public.t", "--yes"}).exit_code == 0);
+    site.catch_up();
+    CHECK(site.equal());
+    CHECK(columns_there(site).find("born") != std::string::npos);
+}
+
+TEST_CASE("columns that come while it runs are told unless they are named; a rename into the choice halts") {
+    SyncSite site("\"public.t\"", only("except = [\"secret\", \"hidden\"]"));
+    site.source(people);
+    site.source("ALTER TABLE t ADD hidden int DEFAULT 4");
+    site.catch_up();
+    Running running(site, {"sync", "run"});
+    REQUIRE(wait_until([&] { return site.ask_source("SELECT count(*) FROM pg_replication_slots WHERE active AND slot_name = '" + site.slot() + "'").row(0).integer(0) == 1; }));
+    site.source("ALTER TABLE t ADD seen int DEFAULT 3; INSERT INTO t (id, seen) VALUES (400, 5)");
+    CHECK(wait_until([&] {
+        try {
+            return site.target_count("t_current WHERE seen = 3") == 100 && site.target_count("t_current WHERE seen = 5") == 1;
+        } catch (const Error&) {
+            return false;   // not there yet
+        }
+    }));
+    CHECK(columns_there(site).find("hidden") == std::string::npos);
+    site.source("ALTER TABLE t RENAME hidden TO shown; INSERT INTO t (id) VALUES (401)");
+    CHECK(wait_until([&] { return site.state("public.t") == "halted"; }));
+    running.signal(SIGTERM);
+    running.wait();
+}
+
+TEST_CASE("the key must be in, and what is named must be there") {
+    for (const auto& [what, says] : std::vector<std::pair<std::string, std::string>>{{"except = [\"id\"]", "leaves out id, which is part of the key"}, {"columns = [\"id\", \"emial\"]", "did you mean 'email'"}}) {
+        SyncSite site("\"public.t\"", only(what));
+        site.source(people);
+        const CommandResult result = site.ysdb({"sync", "run", "--until-caught-up"});
+        CAPTURE(result.err);
+        CHECK(result.exit_code == 7);
+        CHECK(result.err.find(says) != std::string::npos);
+    }
+}

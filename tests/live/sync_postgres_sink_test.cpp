@@ -1,0 +1,168 @@
+// needs: main analytics
+// PostgreSQL as a target of a set: its table follows another PostgreSQL's, or a polled ClickHouse's; `validate` is the judge.
+#include "tests/live/sync_site.h"
+
+using namespace ysdb;
+using namespace ysdb::test;
+
+namespace {
+
+// SyncSite's source, and a second PostgreSQL database that follows it beside ClickHouse.
+struct SinkSite : SyncSite {
+    explicit SinkSite(const std::string& tables = "\"public.t\"", const std::string& into = "") : SinkSite(tables, into, std::make_unique<TestDatabase>()) {}
+    SinkSite(const std::string& tables, const std::string& into, std::unique_ptr<TestDatabase> database)
+        : SyncSite(tables, "[[sync.to]]\nstore = \"aggregates\"\n" + into + "[stores.aggregates]\nurl = \"" + database->config().url + "\"\n"), database_(std::move(database)) {}
+    SqlResult sink(const std::string& sql) { return open_store(database_->config())->sql()->open_session("test", soon())->query(sql, soon()); }
+    std::string text(const std::string& sql) { return sink(sql).row(0).text_or(0, "NULL"); }
+    std::unique_ptr<TestDatabase> database_;
+};
+
+constexpr const char* simple = "CREATE TABLE t (id bigint PRIMARY KEY, v text); INSERT INTO t SELECT g, 'v' || g FROM generate_series(1, 1000) g; ANALYZE t";
+
+}  // namespace
+
+TEST_CASE("a table of PostgreSQL is copied into another, then follows: inserts, updates, removals, moved keys, truncation") {
+    SinkSite site;
+    site.source(simple);
+    site.catch_up();
+    CHECK(site.equal());
+    site.source("INSERT INTO t SELECT g, 'new' || g FROM generate_series(1001, 3000) g");
+    site.source("UPDATE t SET v = 'changed' WHERE id <= 100; DELETE FROM t WHERE id BETWEEN 101 AND 200; UPDATE t SET id = id + 100000 WHERE id BETWEEN 201 AND 300");
+    site.source("BEGIN; INSERT INTO t VALUES (9001, 'a'); DELETE FROM t WHERE id = 9001; INSERT INTO t VALUES (9001, 'b'); UPDATE t SET v = 'c' WHERE id = 9001; COMMIT");
+    site.source("BEGIN; UPDATE t SET id = -1 WHERE id = 400; UPDATE t SET id = 400 WHERE id = 401; UPDATE t SET id = 401 WHERE id = -1; COMMIT");
+    site.catch_up();
+    CHECK(site.equal());
+    CHECK(site.text("SELECT v FROM t WHERE id = 9001") == "c");
+    CHECK(site.text("SELECT string_agg(column_name::text, ' ' ORDER BY ordinal_position) FROM information_schema.columns WHERE table_name = 't'") == "id v");   // its own columns, and no others
+    site.source("TRUNCATE t; INSERT INTO t VALUES (1, 'after')");
+    site.catch_up();
+    CHECK(site.equal());
+    CHECK(site.text("SELECT count(*) FROM t") == "1");
+}
+
+TEST_CASE("every type that PostgreSQL tells arrives in PostgreSQL as it was") {
+    SinkSite site;
+    site.source(every_type_table(", net inet DEFAULT '10.0.0.1', span int4range DEFAULT '[1,5)'"));
+    site.source(every_type_rows + " FROM generate_series(1, 100) g");
+    site.catch_up(8);   // ClickHouse has no dates before 1900
+    site.source(every_type_rows + " FROM generate_series(101, 200) g");
+    site.catch_up(8);
+    const std::string mark = "SELECT md5(string_agg(x, '|' ORDER BY x)) FROM (SELECT ROW(id, day, b, i2, i4, i8, f4, f8, n, w, free, p, tx, v, rtrim(c), by, u, d, tm, ts, iv, jb, j, m::text, ia, ta, na, ba, rtrim(net::text, '/32'), span::text)::text x FROM t) s";
+    CHECK(site.text(mark) == site.ask_source(mark).row(0).text(0));
+    CHECK(site.text("SELECT count(*) FROM t") == "200");
+}
+
+TEST_CASE("killed at every fault point, nothing is lost, and each change is applied once") {
+    for (const std::string point : {"postgres.copy.create.before", "postgres.copy.create.after", "postgres.copy.insert.before", "postgres.copy.insert.after", "postgres.copy.finish.before", "postgres.copy.finish.after",
+                                    "postgres.follow.insert.before", "postgres.follow.insert.after", "postgres.follow.truncate.before", "postgres.follow.truncate.after", "postgres.follow.alter.before",
+                                    "postgres.follow.alter.after", "sync.flush.after", "sync.confirm.before"}) {
+        CAPTURE(point);
+        SinkSite site;
+        site.source(simple);
+        const bool copying = point.starts_with("postgres.copy");
+        if (!copying) site.catch_up();
+        if (!copying) {
+            // Whoever writes there counts what is done to each row.
+            site.sink("CREATE TABLE done (id bigint, what text); CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN INSERT INTO done VALUES (coalesce(NEW.id, OLD.id), TG_OP); RETURN NULL; END$$;"
+                      "CREATE TRIGGER note AFTER INSERT OR UPDATE OR DELETE ON t FOR EACH ROW EXECUTE FUNCTION note()");
+        }
+        site.source("INSERT INTO t VALUES (5000, 'a'); UPDATE t SET v = 'b' WHERE id = 1; DELETE FROM t WHERE id = 2");
+        if (point.find("truncate") != std::string::npos) site.source("TRUNCATE t; INSERT INTO t VALUES (7, 'after')");
+        if (point.find("alter") != std::string::npos) site.source("ALTER TABLE t ADD n int DEFAULT 3; UPDATE t SET n = 4 WHERE id = 3");
+        CHECK(site.ysdb({"sync", "run", "--until-caught-up"}, {{"YSDB_FAULT", point}}).exit_code == 128 + SIGKILL);
+        site.catch_up();
+        CHECK(site.equal());
+        CHECK(site.text("SELECT count(*) FROM pg_class WHERE relname LIKE 'copy\\_%'") == "0");
+        if (!copying) CHECK(site.text("SELECT count(*) FROM done WHERE id = 5000 AND what = 'INSERT'") == "1");
+        if (!copying) CHECK(site.text("SELECT count(*) FROM done WHERE id = 1 AND what = 'UPDATE'") == "1");
+    }
+}
+
+TEST_CASE("columns that come, go, are renamed and grow are followed there") {
+    SinkSite site;
+    site.source("CREATE TABLE t (id int PRIMARY KEY, v text, n numeric(10,2), w int); INSERT INTO t SELECT g, 'v' || g, g, g FROM generate_series(1, 100) g");
+    site.catch_up();
+    for (const std::string each : {"ALTER TABLE t ADD extra int DEFAULT 7, ADD note text DEFAULT 'it''s'", "INSERT INTO t (id, v, extra) VALUES (1000, 'x', NULL)", "ALTER TABLE t RENAME v TO vv",
+                                   "INSERT INTO t (id, vv) VALUES (1002, 'renamed')", "ALTER TABLE t ALTER w TYPE bigint, ALTER n TYPE numeric(20,4)", "UPDATE t SET w = 6000000000, n = 1.2345 WHERE id = 3"}) {
+        site.source(each);
+    }
+    site.source("ALTER TABLE t DROP note");
+    site.source("INSERT INTO t (id) VALUES (1003)");
+    site.source("ALTER TABLE t ADD note int");   // the same name is another column
+    site.source("INSERT INTO t (id, note) VALUES (1004, 42)");
+    site.catch_up();
+    CHECK(site.equal());
+    CHECK(site.state("public.t", "aggregates") == "following");
+    CHECK(site.text("SELECT w FROM t WHERE id = 3") == "6000000000");
+}
+
+TEST_CASE("a table that is there keeps its types and more of its own; rows that it refuses are dead letters, and can be told again") {
+    SinkSite site("\"public.t\"", "into = \"reports.people\"\n");
+    site.source("CREATE TABLE t (id int PRIMARY KEY, name text, born date); INSERT INTO t VALUES (1, 'Ann', '1990-01-01'), (2, 'Bartholomew', '1991-01-01')");
+    site.sink("CREATE SCHEMA reports; CREATE TABLE reports.people (id bigint PRIMARY KEY, name varchar(5), born date CHECK (born > '1900-01-01'), seen timestamptz DEFAULT now())");
+    site.catch_up(8);
+    CHECK(site.text("SELECT string_agg(name, ',' ORDER BY id) FROM reports.people") == "Ann");
+    site.source("INSERT INTO t VALUES (3, 'Eve', '1800-01-01'), (4, 'Zoe', '1995-01-01')");
+    site.catch_up(8);
+    CHECK(site.text("SELECT string_agg(name, ',' ORDER BY id) FROM reports.people WHERE seen IS NOT NULL") == "Ann,Zoe");
+    site.source("UPDATE t SET name = 'Bart' WHERE id = 2; UPDATE t SET born = '1980-01-01' WHERE id = 3");
+    // Told out of order: what the stream still has is older, and must not win.
+    const CommandResult retried = site.ysdb({"sync", "retry"});
+    CAPTURE(retried.out);
+    CAPTURE(retried.err);
+    CHECK(retried.exit_code == 0);
+    CHECK(site.text("SELECT string_agg(name, ',' ORDER BY id) FROM reports.people") == "Ann,Bart,Eve,Zoe");
+    site.source("DELETE FROM t WHERE id = 2");
+    site.catch_up();
+    CHECK(site.text("SELECT string_agg(name, ',' ORDER BY id) FROM reports.people") == "Ann,Eve,Zoe");
+    CHECK(site.text("SELECT count(*) FROM ysdb.sync_ahead") == "0");
+}
+
+TEST_CASE("a table that others filled, that cannot hold the values, or whose rows the key does not tell apart is refused with the way out") {
+    for (const auto& [made, says] : std::vector<std::pair<std::string, std::string>>{{"CREATE TABLE t (id bigint PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'somebody''s')", "holds rows that sync"},
+                                                                                     {"CREATE TABLE t (id bigint, v text)", "not unique by (id)"},
+                                                                                     {"CREATE TABLE t (id bigint PRIMARY KEY, v bytea)", "cannot hold every text"},
+                                                                                     {"CREATE TABLE t (id bigint PRIMARY KEY)", "has no column v"}}) {
+        CAPTURE(made);
+        SinkSite site;
+        site.source(simple);
+        site.sink(made);
+        const CommandResult result = site.ysdb({"sync", "run", "--until-caught-up"});
+        CAPTURE(result.out);
+        CAPTURE(result.err);
+        CHECK(result.exit_code == 7);
+        CHECK((result.out + result.err).find(says) != std::string::npos);
+        if (says.starts_with("holds")) CHECK(site.text("SELECT v FROM t") == "somebody's");
+    }
+}
+
+TEST_CASE("a new copy removes what the source no longer has, and writes only rows that differ; readers see all of it at once") {
+    SinkSite site;
+    site.source(simple);
+    site.catch_up();
+    site.sink("DELETE FROM t WHERE id = 5; INSERT INTO t VALUES (-1, 'not the source''s'); UPDATE t SET v = 'spoiled' WHERE id = 6");
+    site.sink("CREATE TABLE done (id bigint); CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN INSERT INTO done VALUES (coalesce(NEW.id, OLD.id)); RETURN NULL; END$$;"
+              "CREATE TRIGGER note AFTER INSERT OR UPDATE OR DELETE ON t FOR EACH ROW EXECUTE FUNCTION note()");
+    CHECK(site.ysdb({"validate"}).exit_code == 1);
+    CHECK(site.ysdb({"sync", "reset", "public.t", "--yes"}).exit_code == 0);
+    site.source("UPDATE t SET v = 'meanwhile' WHERE id = 10");
+    site.catch_up();
+    CHECK(site.equal());
+    CHECK(site.text("SELECT string_agg(DISTINCT id::text, ',' ORDER BY id::text) FROM done") == "-1,10,5,6");
+}
+
+TEST_CASE("changes go on while a copy is made, and the newer of the two stays, whichever comes first") {
+    SinkSite site;
+    site.source("CREATE TABLE t (id int PRIMARY KEY, v text, filler text); INSERT INTO t SELECT g, 'v', repeat('x', 200) FROM generate_series(1, 60000) g; ANALYZE t");
+    Running running(site, {"sync", "run"});
+    for (int i = 0; i < 40; ++i) {
+        site.source("UPDATE t SET v = 'w" + std::to_string(i) + "' WHERE id % 97 = " + std::to_string(i) + "; DELETE FROM t WHERE id = " + std::to_string(i * 1000 + 1) + "; INSERT INTO t VALUES (" + std::to_string(100000 + i) + ", 'n', '')");
+    }
+    CHECK(wait_until([&] { return site.state("public.t", "aggregates") == "following" && site.state("public.t") == "following"; }, Millis(60'000)));
+    site.source("UPDATE t SET v = 'last' WHERE id = 50");
+    CHECK(wait_until([&] { return site.text("SELECT v FROM t WHERE id = 50") == "last"; }));
+    running.signal(SIGTERM);
+    CHECK(running.wait() == 143);
+    site.catch_up();
+    CHECK(site.equal());
+}
