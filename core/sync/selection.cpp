@@ -60,6 +60,7 @@ public:
         inner_.install(set, tables, deadline);
     }
     void remove(const std::string& set, Deadline deadline) override { inner_.remove(set, deadline); }
+    std::optional<std::uint64_t> left_timeline(std::uint32_t timeline, Deadline deadline) override { return inner_.left_timeline(timeline, deadline); }
     std::unique_ptr<SourceSnapshot> snapshot(const std::string& set, std::span<const TableRef> tables, Deadline deadline) override { return inner_.snapshot(set, tables, deadline); }
     TableInfo describe(const TableRef& table, Deadline deadline) override { return selected(set_, inner_.describe(table, deadline)); }
     RowSource* rows() override { return inner_.rows(); }

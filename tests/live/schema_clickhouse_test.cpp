@@ -39,7 +39,7 @@ private:
 
 TEST_CASE("down sections drop everything that up made") {
     Analytics analytics;
-    CHECK(analytics.number("SELECT count() FROM system.tables WHERE database = currentDatabase()") == 26);
+    CHECK(analytics.number("SELECT count() FROM system.tables WHERE database = currentDatabase()") == 27);
     apply_schema(analytics.context(), "yieldsensei", "analytics", Direction::down);
     CHECK(analytics.number("SELECT count() FROM system.tables WHERE database = currentDatabase()") == 0);
     apply_schema(analytics.context(), "yieldsensei", "analytics");
@@ -63,7 +63,7 @@ TEST_CASE("every view has rows after a load, and the aggregates agree with the r
     Analytics analytics;
     analytics.load(120'000, {"price_data_raw", "liquidity_pools", "protocol_tvl_history", "yield_history", "market_sentiment", "transaction_events"});
     const SqlResult views = analytics.query("SELECT name FROM system.tables WHERE database = currentDatabase() AND engine = 'View' ORDER BY name");
-    CHECK(views.rows() == 13);
+    CHECK(views.rows() == 14);
     for (std::size_t i = 0; i < views.rows(); ++i) CHECK_MESSAGE(analytics.number("SELECT count() FROM " + views.row(i).text(0)) > 0, views.row(i).text(0));
 
     CHECK(analytics.number("SELECT sum(samples) FROM price_metrics_5min") == 120'000);
