@@ -6,6 +6,7 @@
 #include "cmd/commands.h"
 #include "cmd/console.h"
 #include "core/sync/manage.h"
+#include "core/sync/member.h"
 #include "core/sync/run.h"
 #include "core/sync/snapshot.h"
 
@@ -69,9 +70,32 @@ ServiceManager service_manager() {
     return manager;
 }
 
+sync::VitalOptions vital_options(const Invocation& line) { return {line.text_or("--metrics-file", ""), line.text_or("--metrics-listen", ""), service_manager()}; }
+
+Report run_from(const Invocation& line, Context& context) {
+    sync::MemberOptions options;
+    options.set = line.text_or("--set", "");
+    options.from = *line.text("--from");
+    options.group = line.text_or("--group", "");
+    options.format = line.text_or("--format", "");
+    options.topic = line.text_or("--topic", "");
+    if (options.format.empty() != options.topic.empty()) throw Error(Code::usage, "--format and --topic belong together", "ysdb sync run --from events --format debezium --topic 'server.{schema}.{table}'");
+    if (!options.format.empty() && options.format != "debezium") throw Error(Code::usage, "--format cannot be '" + options.format + "'", "one of: debezium");
+    options.until_caught_up = line.has("--until-caught-up");
+    options.policy.buffer_bytes = std::clamp<std::uint64_t>(*line.size("--buffer"), 1u << 20, 16ull << 30);
+    options.policy.batch_age = std::clamp(*line.duration("--batch-age"), Millis(0), Millis(5'000));
+    options.policy.tries = static_cast<int>(line.integer_between("--tries", 1, 100));
+    options.vitals = vital_options(line);
+    return context.dry_run ? sync::plan_member(context, options) : sync::run_member(context, options);
+}
+
 Report run(const Invocation& line, Context& context, Operator&) {
+    if (line.has("--from") && line.has("--to")) throw Error(Code::usage, "--from and --to are two commands", "ysdb sync run --to STORE once, ysdb sync run --from STORE on as many machines as wanted");
+    if (line.has("--from")) return run_from(line, context);
     sync::RunOptions options;
     options.set = line.text_or("--set", "");
+    options.to = line.text_or("--to", "");
+    options.partitions = static_cast<int>(line.integer_between("--partitions", 1, 10'000));
     options.until_caught_up = line.has("--until-caught-up");
     options.copy.workers = static_cast<int>(line.integer_between("--workers", 1, 64));
     options.copy.rows_per_range = static_cast<std::uint64_t>(line.integer_between("--range-rows", 1'000, 100'000'000));
@@ -81,9 +105,7 @@ Report run(const Invocation& line, Context& context, Operator&) {
     options.policy.tries = static_cast<int>(line.integer_between("--tries", 1, 100));
     options.lock_wait = *line.duration("--lock-wait");
     options.spool_directory = *line.text("--spool-dir");
-    options.vitals.metrics_file = line.text_or("--metrics-file", "");
-    options.vitals.manager = service_manager();
-    options.vitals.metrics_listen = line.text_or("--metrics-listen", "");
+    options.vitals = vital_options(line);
     return context.dry_run ? sync::plan_run(context, options) : sync::run(context, options);
 }
 
@@ -98,8 +120,16 @@ CommandSpec run_verb() {
         "by its version.\n\n"
         "A store that cannot be reached is tried again until it can; what waits for it is kept in memory (--buffer), then on disk (spill in [[sync]]), and then when_full says what happens: reading waits, the store is given up, or the run ends. A row that a store cannot "
         "hold becomes a dead letter; a table whose definition changed in a way that changes tell nothing of is halted until `ysdb sync reset TABLE`. "
-        "Both show in `ysdb sync status` and make the exit code 8.";
+        "Both show in `ysdb sync status` and make the exit code 8.\n\n"
+        "On several machines: `ysdb sync run --to STORE` once, which reads the source and writes to Kafka, and `ysdb sync run --from STORE` on as many as "
+        "wanted, which share the work of writing the set's stores.";
     verb.flags = {set_flag(),
+                  {"--to", "STORE", "only tell the changes, and copies of new tables, to a bus on this Kafka store"},
+                  {"--partitions", "N", "of the bus's topic, when --to makes it", "12"},
+                  {"--from", "STORE", "take the changes from the bus on this store, as a member of --group"},
+                  {"--group", "NAME", "with --from: the members that share the work; ysdb.<set> without it"},
+                  {"--format", "NAME", "with --from: debezium, for topics that Debezium's connector for PostgreSQL writes"},
+                  {"--topic", "TOPIC", "of these: server.{schema}.{table}"},
                   {"--until-caught-up", "", "end when everything committed before is in every store"},
                   {"--workers", "N", "readers and writers of a copy that take turns", "3"},
                   {"--range-rows", "N", "rows that a worker of a copy reads at once, and again when it was killed meanwhile", "200000"},
@@ -112,7 +142,9 @@ CommandSpec run_verb() {
                   {"--metrics-file", "FILE", "keep Prometheus metrics in this file, for a node exporter's textfile collector"},
                   {"--lock-wait", "DURATION", "wait this long for another run of the same set", "0s"}};
     verb.examples = {{"ysdb sync run --dry-run", "what would be made in the source, which tables would be copied"},
-                     {"ysdb sync run --until-caught-up", "bring every store up to now, then end"}};
+                     {"ysdb sync run --until-caught-up", "bring every store up to now, then end"},
+                     {"ysdb sync run --to events", "over Kafka: read the source, once"},
+                     {"ysdb sync run --from events", "over Kafka: write the stores, on as many machines as wanted"}};
     verb.changes = true;
     verb.run = run;
     return verb;

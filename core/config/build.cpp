@@ -52,6 +52,9 @@ public:
         else
             problem(*value, fmt::format("{}: '{}' is no whole number from 0 up", name, value->text));
     }
+    void read(const std::string& name, bool& into) {
+        if (const ResolvedValue* value = find(name)) into = value->text == "true";   // nothing else passes for one
+    }
     void read(const std::string& name, Millis& into) {
         const ResolvedValue* value = find(name);
         if (value == nullptr) return;
@@ -257,6 +260,7 @@ void read_syncs(const Resolved& resolved, Values& values, Config& config) {
             values.read(prefix + "tags", target.tags);
             values.read(prefix + "partitions", target.partitions);
             values.read(prefix + "retention", target.retention);
+            values.read(prefix + "transactional", target.transactional);
             sync.to.push_back(std::move(target));
         }
         config.syncs.push_back(std::move(sync));

@@ -69,6 +69,7 @@ struct SyncTarget {
     std::vector<std::string> tags;   // Redis: sets that the row's key is in
     int partitions = 0;              // 0: the broker's default
     std::optional<Millis> retention;
+    bool transactional = false;
 };
 
 // How one table of a set is read.

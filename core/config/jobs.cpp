@@ -170,6 +170,7 @@ void check_strangers(const std::string& what, const SyncTarget& target, Product 
     stranger(!target.topic.empty(), Product::kafka, "topic", "Kafka");
     stranger(target.partitions != 0, Product::kafka, "partitions", "Kafka");
     stranger(target.retention.has_value(), Product::kafka, "retention", "Kafka");
+    stranger(target.transactional, Product::kafka, "transactional", "Kafka");
 }
 
 void check_landing(const std::string& what, const SyncConfig& sync, const SyncTarget& target, Product product, Checker& check) {

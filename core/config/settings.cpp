@@ -73,6 +73,7 @@ const std::vector<Setting>& setting_table() {
         {"sync[].to[].topic", text, "", "Kafka: where the changes go; {schema} and {table} stand for the table's"},
         {"sync[].to[].partitions", integer, "", "Kafka: of a topic that does not exist yet; the broker's default without it"},
         {"sync[].to[].retention", duration, "", "Kafka: of a topic that does not exist yet; the broker's default without it"},
+        {"sync[].to[].transactional", SettingType::boolean, "", "Kafka: in transactions, so that readers of committed records see each change once"},
     };
     return table;
 }

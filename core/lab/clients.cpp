@@ -53,7 +53,7 @@ void maven(const ClientJob& job) {
     std::vector<std::string> argv{"mvn", "-q", "-B", fmt::format("-Dmaven.repo.local={}", (job.cache / "clients/m2").string()),
                                   fmt::format("-DoutputDirectory={}", job.raw.string())};
     if (job.pin.dependencies.empty()) {
-        argv.push_back("-Dartifact=" + coordinates);
+        argv.push_back("-Dartifact=" + coordinates + (job.pin.artifact.empty() ? "" : ":" + job.pin.artifact));
         argv.push_back(std::string(dependency_plugin) + ":copy");
     } else {
         std::string dependencies = coordinates_xml(coordinates);

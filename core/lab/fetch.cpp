@@ -121,7 +121,7 @@ void unpack(const Pin& pin, const fs::path& raw, const fs::path& draft, const fs
         tool("apt-get install tar xz-utils", {"tar", "-xf", archive.string(), "--no-same-owner", strip, "-C", place.string()});
     };
     fs::create_directories(place);
-    if (pin.client == "npm") {
+    if (pin.client == "npm" || pin.artifact.starts_with("tar.gz")) {
         untar(only_file(raw), "--strip-components=1");
     } else if (pin.client == "pypi") {
         install_wheel(only_file(raw), place, cache, stop);

@@ -17,7 +17,7 @@ namespace {
 
 void set(Pin& pin, const TomlEntry& entry) {
     static const std::map<std::string, std::string Pin::*> texts{{"title", &Pin::title}, {"client", &Pin::client}, {"package", &Pin::package}, {"version", &Pin::version},
-                                                                {"checksum", &Pin::checksum}, {"architecture", &Pin::architecture}, {"inner", &Pin::inner}, {"module", &Pin::module}};
+                                                                {"checksum", &Pin::checksum}, {"architecture", &Pin::architecture}, {"inner", &Pin::inner}, {"artifact", &Pin::artifact}, {"module", &Pin::module}};
     const std::string& key = entry.path[1];
     if (const auto text = texts.find(key); text != texts.end() && entry.kind == TomlEntry::Kind::text) pin.*text->second = entry.text;
     else if (key == "bytes" && entry.kind == TomlEntry::Kind::integer) pin.bytes = std::stoull(entry.text);

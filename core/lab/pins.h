@@ -20,6 +20,7 @@ struct Pin {
     std::uint64_t unpacked = 0;  // in place
     std::string architecture;    // as uname -m; empty: any
     std::string inner;           // the archive inside the archive; empty: none
+    std::string artifact;        // maven: packaging and classifier, "tar.gz:plugin"; empty: the jar. An archive is unpacked without its first folder
     bool basic = false;
     std::string module;          // go: the module that the package is in
     std::vector<std::string> dependencies;  // maven: collect the package with these and all that they need

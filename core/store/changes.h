@@ -27,7 +27,8 @@ struct RejectedRow;
 
 // Changes of one table in a row, or something that happened to the table as a whole.
 struct SegmentPart {
-    enum class Kind { rows, truncate, shape, halt };
+    // renew: a new copy of the table follows, as rows: a halted table can be followed again.
+    enum class Kind { rows, truncate, shape, halt, renew };
     Kind kind = Kind::rows;
     std::shared_ptr<const TableInfo> table;   // in the shape that holds from here on
     ChangeBatch changes = {};                 // rows: one op and one version a row; a removal has its key's cells, the others are NULL
@@ -137,6 +138,7 @@ struct Landing {
     std::string channel;                      // Redis: where each change is published as well
     int partitions = 0;                       // Kafka: of a topic that is made; 0: the broker's default
     std::optional<Millis> retention;          // Kafka: of a topic that is made; none: the broker's default
+    bool transactional = false;               // Kafka: each change once for whoever reads committed records only
 };
 
 // Follows one table into one sink. Used by one thread at a time. Errors are the driver's own; after one the caller calls discard() and
@@ -147,6 +149,9 @@ public:
     // The table looks like this from here on: makes or changes the target. `changes` is empty for the first call. Doing it twice does
     // no harm. Throws Error(refused) when the target cannot follow: then it needs a new copy.
     virtual void reshape(const TableInfo& source, std::span<const ColumnChange> changes, Deadline deadline) = 0;
+    // For writers that tell on what they are told: which version the next call of reshape() is of; and why nothing more comes before a new copy.
+    virtual void reshape_at(const Version&) {}
+    virtual void halt(const TableInfo& /*source*/, const Version&, const std::string& /*reason*/, Deadline) {}
     // Rows in the shape told last. May keep them until flush(). Rows that the target cannot hold are told to `rejected` and left out, within
     // this call or within flush(): what it refers to must live until then.
     virtual void apply(const ChangeBatch& changes, Deadline deadline, const std::function<void(std::size_t row, RejectedRow)>& rejected) = 0;
@@ -188,6 +193,49 @@ public:
     // How long changes may be gathered before they are sent, for this sink to work well. A few milliseconds spare the servers a round trip
     // a commit, which they pay for with more than that once they are busy.
     virtual Millis batch_age() const { return Millis(10); }
+};
+
+// --- A bus: a set's changes through a log that many read ---
+
+struct BusOptions {
+    std::string set;
+    std::string group;                           // its members share the partitions
+    std::vector<TableRef> tables;
+    std::size_t segment_bytes = 1u << 20;
+    std::string format;                          // empty: what `sync run --to` wrote; "debezium": what Debezium's connector for PostgreSQL does
+    std::string topic;                           // of such events: "server.{schema}.{table}"
+    std::uint32_t epoch = 1;                     // of their versions
+    std::function<TableInfo(const TableRef&)> describe;   // their tables, as the source has them
+    // Called within read(), when partitions are about to go to another member: makes what was told durable, as far as it can in a moment, and
+    // returns up to which segment it is.
+    std::function<std::uint64_t()> settle;
+};
+
+// One member's part of a bus: whole partitions, which come and go with the other members. Within a partition changes are in order; a shape, a
+// truncation, a halt or a renewal is told once everything before it is durable, whoever's partition it was in. Not thread-safe.
+class BusReader {
+public:
+    virtual ~BusReader() = default;
+    // What comes within `wait`. Segments with anything in them are numbered from 1 by `complete`. Throws Error(connect, retryable) when the
+    // broker or this member's partitions are lost: what was told and is not durable is told by others, so forget it and open anew.
+    // Error(rejected) naming topic, partition and offset for what is no change of ours; Error(refused) for changes that are gone unread.
+    // `full`: takes nothing more from the partitions, but keeps them; call it at least every few minutes.
+    virtual Segment read(Millis wait, bool full, std::stop_token stop) = 0;
+    // The segments up to this number are durable; told to the group about once a second, or `at_once`.
+    virtual void acknowledge(std::uint64_t complete, bool at_once = false) = 0;
+    // Everything that was in the bus at the first call is durable, at all members.
+    virtual bool caught_up(Deadline deadline) = 0;
+};
+
+// Thread-safe.
+class ChangeBus {
+public:
+    virtual ~ChangeBus() = default;
+    // Where a set's changes are told; landings need no more than their set and table. It takes copies, as rows of their snapshot's version.
+    virtual ChangeSink& sink() = 0;
+    virtual std::unique_ptr<BusReader> open(const BusOptions& options, Deadline deadline) = 0;
+    // Drops what a set has there.
+    virtual void remove(const std::string& set, Deadline deadline) = 0;
 };
 
 }  // namespace ysdb

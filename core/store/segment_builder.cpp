@@ -13,6 +13,7 @@ ChangeBatch& SegmentBuilder::rows(Open& open, const std::shared_ptr<const TableI
         part.changes.rows = Batch(table.get());
         part.changes.ops.clear();
         part.changes.versions.clear();
+        part.changes.committed.clear();
         segment_->parts.push_back(std::move(part));
     }
     return segment_->parts[open.part].changes;
@@ -21,6 +22,7 @@ ChangeBatch& SegmentBuilder::rows(Open& open, const std::shared_ptr<const TableI
 void SegmentBuilder::added(ChangeBatch& changes, std::size_t bytes, Op op, const Version& version) {
     changes.ops.push_back(op);
     changes.versions.push_back(version);
+    changes.committed.push_back(committed_);
     ++segment_->rows;
     segment_->bytes += changes.rows.byte_size() - bytes + sizeof(Cell) * changes.rows.columns() + sizeof(Version);
 }

@@ -24,6 +24,8 @@ public:
         ++number_;
     }
     void end() { segment_ = nullptr; }
+    // When what comes from here on was committed: microseconds since 1970.
+    void committed(std::int64_t micros) { committed_ = micros; }
     Segment& segment() { return *segment_; }
 
     // Rows of the table, to add to: then say so with added().
@@ -41,6 +43,7 @@ public:
 private:
     Segment* segment_ = nullptr;
     std::uint64_t number_ = 0;
+    std::int64_t committed_ = 0;
 };
 
 }  // namespace ysdb

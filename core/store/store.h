@@ -171,6 +171,7 @@ public:
     virtual std::uint64_t load(const TableInfo& table, const std::function<bool(Batch&)>& fill, Millis idle, std::stop_token stop) = 0;
 };
 
+class ChangeBus;
 class ChangeCapture;
 class ChangeSink;
 
@@ -190,6 +191,7 @@ public:
     // core/store/changes.h. Throws Error(refused) for a kind ("wal", "trigger", "poll") that this store does not have.
     virtual ChangeCapture* capture(const std::string& kind);
     virtual ChangeSink* changes() { return nullptr; }
+    virtual ChangeBus* bus() { return nullptr; }
 
 protected:
     explicit Store(StoreConfig config) : config_(std::move(config)) {}

@@ -44,9 +44,11 @@ ChangeBatch slice(const ChangeBatch& changes, std::size_t from, std::size_t to) 
     some.rows.append(changes.rows, from, to);
     some.ops.clear();
     some.versions.clear();
+    some.committed.clear();
     for (std::size_t row = from; row < to; ++row) {
         some.ops.push_back(changes.op(row));
         some.versions.push_back(changes.version(row));
+        some.committed.push_back(changes.committed_at(row));
     }
     return some;
 }
@@ -316,6 +318,7 @@ void Follower::apply(const SegmentPart& part) {
     Table* table = find(part.table->ref);
     if (table == nullptr) return;
     if (part.kind == SegmentPart::Kind::shape) table->shape = part.table;
+    if (part.kind == SegmentPart::Kind::renew && !table->active) follow_again(*table, part);
     if (!table->active || table->isolated) return;
     current_ = table;
     switch (part.kind) {
@@ -327,7 +330,11 @@ void Follower::apply(const SegmentPart& part) {
             writer_of(*table).truncate(part.version, context_.deadline());
             fault::point("sync.truncate.after");
             break;
-        case SegmentPart::Kind::halt: halt_here(*table, part.reason); break;
+        case SegmentPart::Kind::halt:
+            writer_of(*table).halt(*part.table, part.version, part.reason, context_.deadline());
+            halt_here(*table, part.reason);
+            break;
+        case SegmentPart::Kind::renew: table->reshaped = {}; break;
     }
     current_ = nullptr;
 }
@@ -362,6 +369,7 @@ void Follower::reshape(Table& table, const SegmentPart& part) {
         table.reshaped = part.version;
         fault::point("sync.reshape.after");
     }
+    writer.reshape_at(part.version);
     writer.reshape(*part.table, part.columns, context_.deadline());
 }
 
@@ -523,6 +531,13 @@ void Follower::halt_here(Table& table, const std::string& reason) {
     table.touched = false;
     if (table.writer != nullptr) table.writer->discard();
     context_.log.error("sync.halted", {{"table", state.table}, {"sink", state.sink}, {"reason", reason}});
+}
+
+// What it missed meanwhile is in the copy that follows.
+void Follower::follow_again(Table& table, const SegmentPart& part) {
+    state_.set_table({table.route.table.text(), sink_.name(), "following", part.version.position}, context_.deadline());
+    table.active = true;
+    context_.log.info("sync.renewed", {{"table", table.route.table.text()}, {"sink", sink_.name()}});
 }
 
 void Follower::say(const std::string& state, const std::string& error) {

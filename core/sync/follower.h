@@ -110,6 +110,7 @@ private:
     void dead_letter(const Table& table, const RejectedRow& rejected, const Version& version);
     void say(const std::string& state, const std::string& error);
     void halt_here(Table& table, const std::string& reason);
+    void follow_again(Table& table, const SegmentPart& part);
     ChangeWriter& writer_of(Table& table);
     Table* find(const TableRef& table);
 

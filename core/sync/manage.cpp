@@ -232,8 +232,12 @@ Report remove(Context& context, const std::string& name) {
     report.warnings.push_back("the tables in the sinks stay as they are");
     if (context.dry_run) return report;
     const Held held = hold(context, set);
+    SyncState state(set.home, set.name);
+    if (const auto saved = state.prepared(context.deadline()) ? state.set(context.deadline()) : std::nullopt; saved && !bus_of(saved->capture).empty()) {
+        context.stores.get(bus_of(saved->capture)).bus()->remove(set.name, context.deadline());
+    }
     set.capture.remove(set.name, context.deadline());
-    SyncState(set.home, set.name).remove(context.deadline());
+    state.remove(context.deadline());
     return report;
 }
 

@@ -43,7 +43,7 @@ ChangeBatch removals(const TableInfo& table, const Batch& keys, const Version& v
 }  // namespace
 
 std::optional<Rewound> rewind(Context& context, const SyncSet& set, SyncState& state, const Route& route, const Version& from, std::uint32_t epoch) {
-    ChangeSink& sink = *context.stores.get(route.sink).changes();
+    ChangeSink& sink = *set.sink(context, route.sink).changes();
     if (sink.noted(set.name, "reshaped " + route.table.text(), context.deadline()) >= from.position) return std::nullopt;
     const TableInfo table = set.capture.describe(route.table, context.deadline()), key = key_of(table);
     const auto writer = sink.follow(route.landing, context.deadline());

@@ -46,6 +46,7 @@ Landing landing_of(const SyncConfig& sync, const SyncTarget& to, const TableRef&
     landing.tags = to.tags;
     landing.partitions = to.partitions;
     landing.retention = to.retention;
+    landing.transactional = to.transactional;
     return landing;
 }
 

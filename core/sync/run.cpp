@@ -35,7 +35,7 @@ class Runner {
 public:
     // `told`: how far another run in this process has told changes, before the source failed over.
     Runner(Context& context, const RunOptions& options, std::optional<std::uint64_t> told)
-        : context_(context), options_(options), told_before_(told), set_(open_set(context, options.set)), state_(set_.home, set_.name), watermark_(context, state_),
+        : context_(context), options_(options), told_before_(told), set_(options.to.empty() ? open_set(context, options.set) : open_set_to(context, options.set, options.to, options.partitions)), state_(set_.home, set_.name), watermark_(context, state_),
           vitals_(context, state_, set_.name, options.vitals) {}
 
     // None: the source failed over while this ran; begin anew there.
@@ -93,8 +93,8 @@ private:
             FollowPolicy policy = options_.policy;
             policy.spill_bytes = set_.config.spill;
             policy.spill_directory = options_.spool_directory;
-            policy.batch_age = std::min(policy.batch_age, context_.stores.get(sink).changes()->batch_age());
-            followers_.push_back(std::make_unique<Follower>(context_, state_, context_.stores.get(sink), set_.routes_to(sink), policy));
+            policy.batch_age = std::min(policy.batch_age, set_.sink(context_, sink).changes()->batch_age());
+            followers_.push_back(std::make_unique<Follower>(context_, state_, set_.sink(context_, sink), set_.routes_to(sink), policy));
         }
         std::map<TableRef, bool> followed;   // by a sink that knows its columns
         for (const TableState& table : state_.tables(context_.deadline())) {
@@ -208,7 +208,7 @@ private:
 
     void hand_out(std::shared_ptr<Segment> segment) {
         for (const RejectedChange& row : segment->rejected) {
-            for (const Route& route : set_.routes) {
+            for (const Route& route : set_.configured) {
                 if (route.table == row.table) state_.add_dead_letter({route.sink, row.table.text(), row.key, row.column, row.reason, version_text(row.version)}, context_.deadline());
             }
         }
@@ -333,7 +333,7 @@ private:
         }
         Report report;
         report.title = "sync " + set_.name;
-        report.beside_data = std::any_of(set_.sinks.begin(), set_.sinks.end(), [&](const std::string& sink) { return lines::writes_stdout(context_.stores.config(sink)); });
+        report.beside_data = std::any_of(set_.sinks.begin(), set_.sinks.end(), [&](const std::string& sink) { return lines::writes_stdout(set_.sink(context_, sink).config()); });
         fill(report);
         if (!whole) {
             report.code = Code::partial;
@@ -400,7 +400,7 @@ private:
 }  // namespace
 
 Report plan_run(Context& context, const RunOptions& options) {
-    SyncSet set = open_set(context, options.set);
+    SyncSet set = options.to.empty() ? open_set(context, options.set) : open_set_to(context, options.set, options.to, options.partitions);
     SyncState state(set.home, set.name);
     Report report;
     report.title = "sync plan: nothing is changed";
@@ -413,7 +413,7 @@ Report plan_run(Context& context, const RunOptions& options) {
         const TableInfo info = set.capture.describe(route.table, context.deadline());
         const auto known = states.find({route.table.text(), route.sink});
         const std::string now = known == states.end() ? "new" : known->second;
-        const bool copies = context.stores.get(route.sink).changes()->follow(route.landing, context.deadline())->takes_copies();
+        const bool copies = set.bus != nullptr || set.sink(context, route.sink).changes()->follow(route.landing, context.deadline())->takes_copies();
         tables.rows.push_back({route.table.text(), route.sink, now, static_cast<std::int64_t>(info.estimated_rows), static_cast<std::int64_t>(info.bytes),
                                now == "following" ? "follow" : now == "halted" ? "nothing until ysdb sync reset" : copies ? "copy, then follow" : "follow"});
     }

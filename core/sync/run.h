@@ -18,6 +18,8 @@ namespace ysdb::sync {
 
 struct RunOptions {
     std::string set;                           // empty: the only one
+    std::string to;                            // only into the bus of this store, for members; empty: into every sink
+    int partitions = 0;                        // of a bus's topic that is made; 0: its default
     bool until_caught_up = false;              // end when everything that was committed before is everywhere
     CopyOptions copy;                          // of tables that are new
     FollowPolicy policy;

@@ -24,6 +24,52 @@ std::vector<std::string> set_names(const Config& config) {
     return names;
 }
 
+namespace {
+
+// A store's bus as a sink among sinks, under a name of its own: the store may be a sink of the set as well.
+class BusTarget final : public Store {
+public:
+    explicit BusTarget(Store& store) : Store(named(store)), store_(store) {}
+    std::string redacted_url() const override { return store_.redacted_url(); }
+    ProbeResult probe(Deadline deadline) override { return store_.probe(deadline); }
+    ChangeSink* changes() override { return &store_.bus()->sink(); }
+
+private:
+    static StoreConfig named(const Store& store) {
+        StoreConfig config = store.config();
+        config.name = bus_sink_name(store.name());
+        return config;
+    }
+    Store& store_;
+};
+
+}  // namespace
+
+std::string bus_sink_name(const std::string& store) { return "bus:" + store; }
+
+std::string bus_of(const std::string& way) {
+    const auto arrow = way.find('>');
+    return arrow == std::string::npos ? "" : way.substr(arrow + 1);
+}
+
+SyncSet open_set_to(Context& context, const std::string& name, const std::string& store, int partitions) {
+    SyncSet set = open_set(context, name);
+    Store& found = context.stores.get(store);
+    if (found.bus() == nullptr) throw Error(Code::config, "sync " + set.name + ": store '" + store + "' cannot be a bus", "Kafka can");
+    set.bus = std::make_shared<BusTarget>(found);
+    set.bus_name = store;
+    set.sinks = {set.bus->name()};
+    set.routes.clear();
+    for (const TableRef& table : set.tables) {
+        Route route{set.name, set.source.name(), table, set.bus->name(), {"", table.table}, {}};
+        route.landing.set = set.name;
+        route.landing.source = table;
+        route.landing.partitions = partitions;
+        set.routes.push_back(std::move(route));
+    }
+    return set;
+}
+
 SyncSet open_set(Context& context, const std::string& name) {
     const std::vector<std::string> names = set_names(context.config);
     if (name.empty() && names.size() > 1) throw Error(Code::usage, "there are several sync sets", "name one with --set: " + join(names, ", "));
@@ -38,6 +84,7 @@ SyncSet open_set(Context& context, const std::string& name) {
     if (!polled && selects(*config)) own.push_back(selecting(*source.capture(config->capture), *config));
     ChangeCapture& capture = own.empty() ? *source.capture(config->capture) : *own.back();
     SyncSet found{set, config->capture, *config, source, home, capture, routes, {}, {}, std::move(own)};
+    found.configured = routes;
     for (const Route& route : routes) {
         if (context.stores.get(route.sink).changes() == nullptr) {
             throw Error(Code::config, "sync " + set + ": store '" + route.sink + "' cannot follow changes", "ClickHouse, PostgreSQL, Redis and Kafka can; take it out of [[sync.to]]");

@@ -24,6 +24,14 @@ struct SyncSet {
 
     std::vector<std::unique_ptr<ChangeCapture>> own;   // captures that are the set's own, not the store's: `capture` may be one of them
 
+    // Where the set's changes are told to a bus, `routes` lead there, and `configured` where its members take them; otherwise the two are the same.
+    std::vector<Route> configured = {};
+    std::shared_ptr<Store> bus = {};   // as a sink
+    std::string bus_name = {};         // the store's; empty: none
+
+    Store& sink(Context& context, const std::string& name) const { return bus != nullptr && bus->name() == name ? *bus : context.stores.get(name); }
+    // What is written down of how the set is followed: "wal", or "wal>events" over a bus.
+    std::string way() const { return bus_name.empty() ? capture_kind : capture_kind + ">" + bus_name; }
     std::vector<Route> routes_to(const std::string& sink) const;
     // Who reads the tables of capture.snapshot().
     RowSource& rows() const { return capture.rows() != nullptr ? *capture.rows() : *source.rows(); }
@@ -32,6 +40,12 @@ struct SyncSet {
 // The set of that name, or the only one. Throws Error(usage) when there are several and none is named, Error(config) when a target cannot
 // take changes.
 SyncSet open_set(Context& context, const std::string& name);
+// The same, with the bus of this store in the place of its sinks; `partitions` of a topic that is made, 0: the bus's default. Throws Error(config)
+// for a store without one.
+SyncSet open_set_to(Context& context, const std::string& name, const std::string& store, int partitions);
+// The store of the bus in such a way; empty: none.
+std::string bus_of(const std::string& way);
+std::string bus_sink_name(const std::string& store);
 // A position as PostgreSQL writes it: "16/B374D848".
 std::string lsn_text(std::uint64_t position);
 // The names of all sets, in the order of the configuration.

@@ -127,11 +127,12 @@ bool Spill::push(const Segment& segment) {
             known = tables_.rbegin();
         }
         put(record_, static_cast<std::uint32_t>(std::distance(known, tables_.rend()) - 1));
-        const auto& [batch, ops, versions] = changes;
+        const auto& [batch, ops, versions, committed] = changes;
         put_all(record_, std::span(batch.data(), batch.byte_size()));
         put_all(record_, batch.cells());
         put_all(record_, std::span<const Op>(ops));
         put_all(record_, std::span<const Version>(versions));
+        put_all(record_, std::span<const std::int64_t>(committed));
     }
     const std::uint64_t size = record_.size();
     if (bytes_ + size + sizeof size > limit_) {
@@ -186,6 +187,7 @@ std::shared_ptr<const Segment> Spill::pop() {
         part.changes.rows.assign(bytes, record.get_all<Cell>());
         part.changes.ops = record.get_all<Op>();
         part.changes.versions = record.get_all<Version>();
+        part.changes.committed = record.get_all<std::int64_t>();
         segment->parts.push_back(std::move(part));
     }
     if (chunks_.empty()) tables_.clear();

@@ -24,12 +24,16 @@ SetState Standing::settle(std::optional<std::uint64_t> told) {
     }
     if (saved) {
         check(*saved, now, saved->confirmed);
+        check_way(*saved);
         check_notes(*saved);
     }
     install();
     if (!saved) {
         now = set_.capture.look(set_.name, context_.deadline());
-        saved = SetState{set_.capture_kind, now.system, now.timeline, next_epoch(0), now.confirmed};
+        saved = SetState{set_.way(), now.system, now.timeline, next_epoch(0), now.confirmed};
+        begin_epoch(*saved);
+    } else if (saved->capture != set_.way()) {
+        saved->capture = set_.way();
         begin_epoch(*saved);
     }
     add_tables();
@@ -61,7 +65,7 @@ void Standing::check(const SetState& saved, const CaptureState& now, std::uint64
 void Standing::check_notes(const SetState& saved) const {
     for (const std::string& sink : set_.sinks) {
         try {
-            ChangeSink& changes = *context_.stores.get(sink).changes();
+            ChangeSink& changes = *set_.sink(context_, sink).changes();
             const std::uint32_t epoch = changes.epoch(set_.name, context_.deadline());
             const std::uint64_t noted = changes.noted(set_.name, confirmed_note(saved.epoch), context_.deadline());
             if (epoch <= saved.epoch && noted <= saved.confirmed) continue;
@@ -85,15 +89,15 @@ std::optional<SetState> Standing::go_on(const SetState& saved, const CaptureStat
     const auto parted = set_.capture.left_timeline(saved.timeline, context_.deadline());
     if (!parted || saved.confirmed > *parted) return std::nullopt;
     for (const std::string& sink : set_.sinks) {
-        ChangeSink& changes = *context_.stores.get(sink).changes();
+        ChangeSink& changes = *set_.sink(context_, sink).changes();
         const std::uint32_t epoch = changes.epoch(set_.name, context_.deadline());
         // A reset that the new primary has never heard of, unless it was a try of this.
         if (epoch > saved.epoch && changes.noted(set_.name, "failover", context_.deadline()) != epoch) return std::nullopt;
     }
     install();
-    const SetState next{set_.capture_kind, now.system, now.timeline, next_epoch(saved.epoch), saved.confirmed};
+    const SetState next{set_.way(), now.system, now.timeline, next_epoch(saved.epoch), saved.confirmed};
     for (const std::string& sink : set_.sinks) {
-        ChangeSink& changes = *context_.stores.get(sink).changes();
+        ChangeSink& changes = *set_.sink(context_, sink).changes();
         fault::point("sync.failover.before");
         changes.note(set_.name, "failover", next.epoch, context_.deadline());
         changes.begin_epoch(set_.name, next.epoch, context_.deadline());
@@ -122,12 +126,20 @@ std::optional<SetState> Standing::go_on(const SetState& saved, const CaptureStat
     return next;
 }
 
+// What is confirmed is durable in the bus then, and not in the sinks: these cannot be followed from there.
+void Standing::check_way(const SetState& saved) const {
+    const std::string was = bus_of(saved.capture);
+    if (was.empty() || was == set_.bus_name) return;
+    throw Error(Code::refused, "sync " + set_.name + " goes over the bus of store '" + was + "'",
+                "ysdb sync run --to " + was + ", and --from " + was + " beside it; or ysdb sync reset, to follow without it (copies every table anew)");
+}
+
 // After a failover, or a restore: positions may have gone back, and rows that were told may never have been. A new epoch, and new copies.
 SetState Standing::renew(const SetState& saved, const CaptureState& now) {
     if (now.installed && now.health != "lost") set_.capture.remove(set_.name, context_.deadline());
     install();
     const CaptureState fresh = set_.capture.look(set_.name, context_.deadline());
-    const SetState renewed{set_.capture_kind, fresh.system, fresh.timeline, next_epoch(saved.epoch), fresh.confirmed};
+    const SetState renewed{set_.way(), fresh.system, fresh.timeline, next_epoch(saved.epoch), fresh.confirmed};
     state_.forget_copies(std::nullopt, context_.deadline());
     begin_epoch(renewed);
     add_tables();
@@ -137,14 +149,14 @@ SetState Standing::renew(const SetState& saved, const CaptureState& now) {
 void Standing::install() { set_.capture.install(set_.name, set_.tables, context_.deadline()); }
 
 std::uint32_t Standing::next_epoch(std::uint32_t epoch) {
-    for (const std::string& sink : set_.sinks) epoch = std::max(epoch, context_.stores.get(sink).changes()->epoch(set_.name, context_.deadline()));
+    for (const std::string& sink : set_.sinks) epoch = std::max(epoch, set_.sink(context_, sink).changes()->epoch(set_.name, context_.deadline()));
     return epoch + 1;
 }
 
 // The sinks first: they outlive what the source may forget by being restored.
 void Standing::begin_epoch(const SetState& state) {
     fault::point("sync.epoch.before");
-    for (const std::string& sink : set_.sinks) context_.stores.get(sink).changes()->begin_epoch(set_.name, state.epoch, context_.deadline());
+    for (const std::string& sink : set_.sinks) set_.sink(context_, sink).changes()->begin_epoch(set_.name, state.epoch, context_.deadline());
     state_.save(state, context_.deadline());
     fault::point("sync.epoch.after");
 }
@@ -153,7 +165,8 @@ void Standing::begin_epoch(const SetState& state) {
 void Standing::add_tables() {
     std::set<std::pair<std::string, std::string>> known;
     for (const TableState& table : state_.tables(context_.deadline())) {
-        const bool routed = std::any_of(set_.routes.begin(), set_.routes.end(), [&](const Route& r) { return r.table.text() == table.table && r.sink == table.sink; });
+        const auto leads = [&](const Route& r) { return r.table.text() == table.table && r.sink == table.sink; };
+        const bool routed = std::any_of(set_.routes.begin(), set_.routes.end(), leads) || std::any_of(set_.configured.begin(), set_.configured.end(), leads);
         if (routed) known.emplace(table.table, table.sink);
         else state_.drop_table(table.table, table.sink, context_.deadline());
     }

@@ -32,6 +32,7 @@ private:
     std::string reset_hint() const;
     void check_notes(const SetState& saved) const;
     std::optional<SetState> go_on(const SetState& saved, const CaptureState& now, std::optional<std::uint64_t> told);
+    void check_way(const SetState& saved) const;
     SetState renew(const SetState& saved, const CaptureState& now);
     void install();
     std::uint32_t next_epoch(std::uint32_t epoch);

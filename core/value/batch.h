@@ -138,15 +138,18 @@ struct Version {
     auto operator<=>(const Version&) const = default;
 };
 
-enum class Op : std::uint8_t { upsert, remove };
+// insert: an upsert of which the source knows that the row is new.
+enum class Op : std::uint8_t { upsert, remove, insert };
 
-// Rows with what happened to them. `ops` and `versions` hold one entry a row, or one entry for all rows.
+// Rows with what happened to them. `ops`, `versions` and `committed` hold one entry a row, or one entry for all rows.
 struct ChangeBatch {
     Batch rows;
     std::vector<Op> ops{Op::upsert};
     std::vector<Version> versions{Version{}};
+    std::vector<std::int64_t> committed{0};   // microseconds since 1970; 0: not known
     Op op(std::size_t row) const { return ops.size() == 1 ? ops[0] : ops[row]; }
     const Version& version(std::size_t row) const { return versions.size() == 1 ? versions[0] : versions[row]; }
+    std::int64_t committed_at(std::size_t row) const { return committed.size() == 1 ? committed[0] : committed[row]; }
 };
 
 }  // namespace ysdb

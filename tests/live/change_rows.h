@@ -38,8 +38,9 @@ inline ChangeBatch batch_of(const TableInfo& table, const std::vector<HoldingCha
     batch.rows = Batch(&table);
     batch.ops.clear();
     batch.versions.clear();
+    batch.committed = {1'700'000'000'123'456};
     const auto told = [&](std::uint32_t column, Op op) {
-        if (op == Op::upsert) return true;
+        if (op != Op::remove) return true;
         for (const std::uint32_t key : table.key) {
             if (key == column) return true;
         }

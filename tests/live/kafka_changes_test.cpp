@@ -120,8 +120,8 @@ TEST_CASE("Debezium's envelope: before, after, source, op; a tombstone behind a 
     Events events;
     const TableInfo table = holdings();
     const auto writer = events.follow(events.landing("debezium", 1), table);
-    tell(*writer, table, {{at(9, 0), {1, 7, "eth", {}}}, {at(10), {1, 8, "eth", "n"}}, {at(11), {1, 7, "", {}}, Op::remove}});
-    const auto records = events.read_all(4);
+    tell(*writer, table, {{at(9, 0), {1, 7, "eth", {}}}, {at(10), {1, 8, "eth", "n"}}, {at(11), {1, 7, "", {}}, Op::remove}, {at(12), {1, 9, "btc", {}}, Op::insert}});
+    const auto records = events.read_all(5);
     const json copied = json::parse(*records[0].value), changed = json::parse(*records[1].value), removed = json::parse(*records[2].value);
     CHECK(copied["op"] == "r");
     CHECK(copied["source"]["snapshot"] == "true");
@@ -133,12 +133,14 @@ TEST_CASE("Debezium's envelope: before, after, source, op; a tombstone behind a 
     CHECK(changed["source"]["schema"] == "public");
     CHECK(changed["source"]["table"] == "holdings");
     CHECK(changed["source"]["lsn"] == 10);
+    CHECK(changed["source"]["ts_ms"] == 1'700'000'000'123);   // its commit
     CHECK(changed["source"]["snapshot"] == "false");
     CHECK(changed["ts_ms"].get<std::int64_t>() > 1'600'000'000'000);
     CHECK(removed["op"] == "d");
     CHECK(removed["before"] == json{{"id", 1}, {"user_id", nullptr}, {"coin", nullptr}, {"note", nullptr}});
     CHECK(removed["after"].is_null());
     CHECK_FALSE(records[3].value.has_value());
+    CHECK(json::parse(*records[4].value)["op"] == "c");
     for (const Record& record : records) CHECK(*record.key == R"({"id":1})");
     CHECK(header(records[3]) == version_text(at(11)));
 }

@@ -81,6 +81,7 @@ public:
         return "";
     }
     const std::string& set() const { return set_; }
+    const std::string& source_url() const { return source_url_; }
     const std::string& directory() const { return directory_; }
     std::string slot() const { return "ysdb_" + set_; }
 

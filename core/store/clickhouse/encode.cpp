@@ -99,7 +99,7 @@ struct Encoder::Impl {
     // One op a row when any row is removed, else null.
     const Op* ops_of(const ChangeBatch& changes, std::size_t count) {
         if (changes.ops.size() > 1) return changes.ops.data();
-        if (changes.ops[0] == Op::upsert) return nullptr;
+        if (changes.ops[0] != Op::remove) return nullptr;
         ops.assign(count, Op::remove);
         return ops.data();
     }

@@ -75,6 +75,8 @@ public:
         const std::int64_t now_ms = unix_micros_now() / 1000;
         mended([&] {
             for (std::size_t row = 0; row < changes.rows.rows(); ++row) {
+                if (told_before(changes.version(row))) continue;
+                open();
                 if (auto refusal = send(changes, row, now_ms, deadline)) rejected(row, std::move(*refusal));
             }
         });
@@ -83,6 +85,7 @@ public:
     void truncate(const Version& version, Deadline deadline) override {
         if (!shape_) throw Error(Code::internal, landing_.source.text() + ": its columns were not told");
         prepare(deadline);
+        if (told_before(version)) return;
         const auto topic = store_.topic(landing_.topic, deadline);
         if (!topic) {
             producer_.reset();
@@ -94,6 +97,7 @@ public:
         else shape_->plain_form.append_truncate(value, version);
         record_.headers[0].second = version_text(version);
         mended([&] {
+            open();
             for (int partition = 0; partition < static_cast<int>(topic->partitions.size()); ++partition) {
                 record_.partition = partition;
                 producer_->send(record_, generation_, deadline);
@@ -103,12 +107,30 @@ public:
     }
 
     void flush(Deadline deadline) override {
-        if (producer_) mended([&] { producer_->flush(deadline); });
+        if (!producer_) return;
+        mended([&] {
+            if (!open_) return producer_->flush(deadline);
+            Record position;
+            position.topic = positions_topic(landing_.set);
+            position.key = position_key();
+            position.value = version_text(newest_);
+            producer_->send(position, generation_, deadline);
+            producer_->commit(deadline);
+            open_ = false;
+            committed_ = newest_;
+        });
     }
 
     // What waits in the queue still goes out before what is told again: the order of each key holds, only doubled.
     void discard() override {
         if (producer_) producer_->forget_below(++generation_);
+        newest_ = committed_;
+        if (!std::exchange(open_, false)) return;
+        try {
+            if (producer_) producer_->abort(Deadline::after(Millis(5'000)));
+        } catch (const Error&) {
+            producer_.reset();   // the next one aborts it
+        }
     }
 
 private:
@@ -123,8 +145,47 @@ private:
         options.queue_bytes = queue_bytes;
         if (const auto limit = largest_message(deadline)) options.message_bytes = *limit;
         record_.partition = -1;
+        if (landing_.transactional) {
+            if (!store_.topic(positions_topic(landing_.set), deadline)) create_positions(deadline);
+            options.transactional_id = "ysdb." + landing_.set + "." + landing_.topic + "." + landing_.source.text();
+        }
         producer_.emplace(store_.producer(options, deadline));
         producer_->forget_below(generation_);
+        open_ = false;
+        if (landing_.transactional) committed_ = newest_ = position(deadline);   // only now is it known what became of the last transaction
+    }
+
+    std::string position_key() const { return landing_.topic + " " + landing_.source.text(); }
+
+    // The version of the last committed record.
+    Version position(Deadline deadline) {
+        Version newest;
+        for (const Record& record : store_.read_all(positions_topic(landing_.set), deadline)) {
+            if (record.key != position_key() || !record.value) continue;
+            newest = std::max(newest, parse_version(*record.value).value_or(Version{}));
+        }
+        return newest;
+    }
+
+    void create_positions(Deadline deadline) {
+        const NewTopic wanted{positions_topic(landing_.set), 1, -1, {{"cleanup.policy", "compact"}}};
+        const auto refused = store_.create_topics({&wanted, 1}, deadline).at(0);
+        if (refused && refused->server_code() != "TOPIC_ALREADY_EXISTS") throw *refused;
+        await_leaders(wanted.name, deadline);
+    }
+
+    // Rows of no place in the stream (of a retry) are told whatever was told before, and move nothing.
+    bool told_before(const Version& version) {
+        if (!landing_.transactional || version.ordinal == 0) return false;
+        if (version <= committed_) return true;
+        newest_ = std::max(newest_, version);
+        return false;
+    }
+
+    void open() {
+        if (!landing_.transactional || open_) return;
+        producer_->begin();
+        open_ = true;
     }
 
     void create_topic(Deadline deadline) {
@@ -134,12 +195,16 @@ private:
         if (landing_.retention) wanted.settings["retention.ms"] = std::to_string(landing_.retention->count());
         const auto refused = store_.create_topics({&wanted, 1}, deadline).at(0);
         if (refused && refused->server_code() != "TOPIC_ALREADY_EXISTS") throw *refused;
-        // Not every broker knows of it at once.
+        await_leaders(landing_.topic, deadline);
+    }
+
+    // Not every broker knows of a new topic at once.
+    void await_leaders(const std::string& name, Deadline deadline) {
         const auto ready = [](const std::optional<Topic>& topic) {
             return topic && std::all_of(topic->partitions.begin(), topic->partitions.end(), [](const Partition& partition) { return partition.leader >= 0; });
         };
-        for (constexpr Millis pause{20}; !ready(store_.topic(landing_.topic, deadline)); std::this_thread::sleep_for(pause)) {
-            if (deadline.left() <= pause) throw Error(Code::connect, "store '" + store_.name() + "': topic " + landing_.topic + " was made, but has no leaders yet").with_retryable();
+        for (constexpr Millis pause{20}; !ready(store_.topic(name, deadline)); std::this_thread::sleep_for(pause)) {
+            if (deadline.left() <= pause) throw Error(Code::connect, "store '" + store_.name() + "': topic " + name + " was made, but has no leaders yet").with_retryable();
         }
     }
 
@@ -192,8 +257,10 @@ private:
         } catch (const Error& error) {
             static constexpr std::string_view look_again[] = {"_UNKNOWN_TOPIC", "UNKNOWN_TOPIC_OR_PART", "_UNKNOWN_PARTITION", "MSG_SIZE_TOO_LARGE"};
             const bool topic_changed = std::find(std::begin(look_again), std::end(look_again), error.server_code()) != std::end(look_again);
-            if (!topic_changed && !producer_->broken()) throw;
+            // What became of a transaction is asked once there is a new producer, also where another run's took this one's place.
+            if (!topic_changed && !landing_.transactional && !producer_->broken()) throw;
             producer_.reset();
+            open_ = false;
             throw Error(topic_changed ? error.code() : Code::connect, error.message(), error.hint()).with_server_code(error.server_code()).with_retryable();
         }
     }
@@ -202,6 +269,8 @@ private:
     Landing landing_;
     std::optional<Shape> shape_;
     std::optional<Producer> producer_;
+    bool open_ = false;              // a transaction
+    Version committed_, newest_;     // told within a committed transaction; told at all
     std::uint64_t generation_ = 1;   // of what is told; the failures of earlier ones concern nobody
     Record record_;
 };
@@ -218,8 +287,14 @@ public:
         }
         return std::make_unique<Writer>(store_, landing);
     }
-    // A topic remembers no epochs; each record carries its own in its version.
-    std::uint32_t epoch(const std::string&, Deadline) override { return 0; }
+    // A topic remembers no epochs, each record carries its own in its version; but what positions say is told must not lie before what comes.
+    std::uint32_t epoch(const std::string& set, Deadline deadline) override {
+        std::uint32_t newest = 0;
+        for (const Record& record : store_.read_all(positions_topic(set), deadline)) {
+            if (record.value) newest = std::max(newest, parse_version(*record.value).value_or(Version{}).epoch);
+        }
+        return newest;
+    }
     void begin_epoch(const std::string&, std::uint32_t, Deadline) override {}
 
 private:
@@ -227,6 +302,8 @@ private:
 };
 
 }  // namespace
+
+std::string positions_topic(const std::string& set) { return "ysdb." + set + ".positions"; }
 
 std::unique_ptr<ChangeSink> change_sink(KafkaStore& store) { return std::make_unique<Sink>(store); }
 

@@ -5,7 +5,11 @@
 //   headers   ysdb-version: the row's version, 32 hexadecimal digits that compare as text
 // A truncation is told to every partition, with the key {}. A changed key comes as a removal and a row.
 //
-// At least once: what failed is told again with the same versions. A topic that does not exist is made with the landing's partitions and
+// With transactional = true the records since the last flush are one transaction, and with them the version of the last one, in the compacted topic
+// `ysdb.<set>.positions` (key: topic and table). What is told again up to there is left out: whoever reads committed records only sees each change once.
+// A writer takes the place of every other of its set and table, and goes on behind what that one has committed: also two that write in turns tell no change twice.
+//
+// Otherwise at least once: what failed is told again with the same versions. A topic that does not exist is made with the landing's partitions and
 // retention; one that does is left as it is. A record that the topic is too small for is told as rejected.
 #pragma once
 
@@ -19,5 +23,7 @@ class KafkaStore;
 
 // Must not outlive the store.
 std::unique_ptr<ChangeSink> change_sink(KafkaStore& store);
+
+std::string positions_topic(const std::string& set);
 
 }  // namespace ysdb::kafka

@@ -3,6 +3,9 @@
 #include <librdkafka/rdkafka.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <new>
 
 #include "core/store/kafka/errors.h"
 
@@ -12,6 +15,8 @@ namespace {
 
 constexpr Millis slice{100};            // how soon poll() notices what the library reports meanwhile
 constexpr Millis farewell{5'000};
+
+int left_ms(Deadline deadline) { return static_cast<int>(std::clamp<Millis::rep>(deadline.left().count(), 1, 3'600'000)); }
 
 using PartitionList = std::unique_ptr<rd_kafka_topic_partition_list_t, void (*)(rd_kafka_topic_partition_list_t*)>;
 using Message = std::unique_ptr<rd_kafka_message_t, void (*)(rd_kafka_message_t*)>;
@@ -69,7 +74,7 @@ Consumer::Impl::Impl(const Target& target, ConsumerOptions given, KafkaStore::Lo
               {"session.timeout.ms", std::to_string(options.session_timeout.count())},
               {"enable.auto.commit", "false"},
               {"enable.auto.offset.store", "false"},
-              {"auto.offset.reset", "earliest"},
+              {"auto.offset.reset", options.strict ? "error" : "earliest"},
               {"isolation.level", "read_committed"},
               {"partition.assignment.strategy", "cooperative-sticky"}},
              std::move(log), this, [](rd_kafka_conf_t* conf) {
@@ -90,6 +95,18 @@ Consumer::Impl::~Impl() { close(Deadline::after(farewell)); }
 void Consumer::Impl::rebalance(int code, rd_kafka_topic_partition_list_t* partitions) {
     rd_kafka_t* handle = client.handle();
     if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+        if (closed) {   // came while this member leaves: it waits for an answer, but takes no partitions any more
+            rd_kafka_assign(handle, nullptr);
+            return;
+        }
+        if (options.on_start) {
+            std::vector<Position> start = to_positions(*partitions);
+            for (Position& position : start) position.offset = -1;
+            options.on_start(start);
+            for (int i = 0; i < partitions->cnt; ++i) {
+                if (start[static_cast<std::size_t>(i)].offset >= 0) partitions->elems[i].offset = start[static_cast<std::size_t>(i)].offset;
+            }
+        }
         if (options.on_assigned) options.on_assigned(to_positions(*partitions));
         rd_kafka_error_destroy(rd_kafka_incremental_assign(handle, partitions));
     } else {
@@ -141,7 +158,15 @@ void Consumer::commit(std::span<const Position> positions, Deadline deadline) {
     if (positions.empty()) return;
     const std::string doing = "commit as group " + impl_->options.group;
     const PartitionList list = new_list(positions.size());
-    for (const Position& position : positions) rd_kafka_topic_partition_list_add(list.get(), position.topic.c_str(), position.partition)->offset = position.offset;
+    for (const Position& position : positions) {
+        rd_kafka_topic_partition_t* entry = rd_kafka_topic_partition_list_add(list.get(), position.topic.c_str(), position.partition);
+        entry->offset = position.offset;
+        if (position.note.empty()) continue;
+        entry->metadata = std::malloc(position.note.size());   // the list frees it
+        if (entry->metadata == nullptr) throw std::bad_alloc();
+        std::memcpy(entry->metadata, position.note.data(), position.note.size());
+        entry->metadata_size = position.note.size();
+    }
     EventQueue queue(impl_->client);
     if (const int code = rd_kafka_commit_queue(impl_->client.handle(), list.get(), queue.get(), nullptr, nullptr); code != RD_KAFKA_RESP_ERR_NO_ERROR) {
         throw kafka_error(impl_->client.target(), doing, code, {});
@@ -153,6 +178,68 @@ void Consumer::commit(std::span<const Position> positions, Deadline deadline) {
     }
 }
 
+std::vector<Position> Consumer::committed(std::vector<Position> partitions, Deadline deadline) {
+    const std::string doing = "read the positions of group " + impl_->options.group;
+    const PartitionList list = new_list(partitions.size());
+    for (const Position& position : partitions) rd_kafka_topic_partition_list_add(list.get(), position.topic.c_str(), position.partition);
+    if (const int code = rd_kafka_committed(impl_->client.handle(), list.get(), left_ms(deadline)); code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        throw kafka_error(impl_->client.target(), doing, code, {});
+    }
+    for (std::size_t i = 0; i < partitions.size(); ++i) {
+        const rd_kafka_topic_partition_t& found = list->elems[i];
+        if (found.err != RD_KAFKA_RESP_ERR_NO_ERROR) throw kafka_error(impl_->client.target(), doing, found.err, {});
+        partitions[i].offset = std::max<std::int64_t>(found.offset, -1);
+        partitions[i].note.assign(static_cast<const char*>(found.metadata), found.metadata == nullptr ? 0 : found.metadata_size);
+    }
+    return partitions;
+}
+
+Extent Consumer::extent(const std::string& topic, int partition, Deadline deadline) {
+    Extent extent;
+    const int code = rd_kafka_query_watermark_offsets(impl_->client.handle(), topic.c_str(), partition, &extent.low, &extent.high, left_ms(deadline));
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) throw kafka_error(impl_->client.target(), "read the extent of " + topic, code, {});
+    return extent;
+}
+
+void Consumer::pause(const std::string& topic, int partition) {
+    const PartitionList list = new_list(1);
+    rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), partition);
+    rd_kafka_pause_partitions(impl_->client.handle(), list.get());
+}
+
+void Consumer::resume(const std::string& topic, int partition) {
+    const PartitionList list = new_list(1);
+    rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), partition);
+    rd_kafka_resume_partitions(impl_->client.handle(), list.get());
+}
+
 void Consumer::close(Deadline deadline) { impl_->close(deadline); }
+
+std::vector<Record> read_topic(const Target& target, const Topic& topic, KafkaStore::LogSink log, Deadline deadline) {
+    const std::string doing = "read topic " + topic.name;
+    Client client(target, ClientKind::consumer, {{"group.id", "ysdb"}, {"enable.auto.commit", "false"}, {"auto.offset.reset", "earliest"}, {"isolation.level", "read_committed"}, {"enable.partition.eof", "true"}},
+                  std::move(log));
+    rd_kafka_poll_set_consumer(client.handle());
+    const PartitionList list = new_list(topic.partitions.size());
+    for (const Partition& partition : topic.partitions) rd_kafka_topic_partition_list_add(list.get(), topic.name.c_str(), partition.id)->offset = 0;
+    if (const int code = rd_kafka_assign(client.handle(), list.get()); code != RD_KAFKA_RESP_ERR_NO_ERROR) throw kafka_error(target, doing, code, {});
+    std::vector<Record> records;
+    for (std::size_t ends = 0; ends < topic.partitions.size();) {
+        const Message message(rd_kafka_consumer_poll(client.handle(), static_cast<int>(std::min(slice, deadline.left()).count())), [](rd_kafka_message_t* m) {
+            if (m != nullptr) rd_kafka_message_destroy(m);
+        });
+        if (!message) {
+            if (deadline.passed()) throw timeout_error(target, doing);
+            client.throw_reported(doing, deadline);
+        } else if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+            ++ends;
+        } else if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+            throw kafka_error(target, doing, message->err, rd_kafka_message_errstr(message.get()));
+        } else {
+            records.push_back(to_record(*message));
+        }
+    }
+    return records;
+}
 
 }  // namespace ysdb::kafka

@@ -19,4 +19,7 @@ struct Consumer::Impl {
     Client client;
 };
 
+// All records of a topic as it is now, partition by partition mixed.
+std::vector<Record> read_topic(const Target& target, const Topic& topic, KafkaStore::LogSink log, Deadline deadline);
+
 }  // namespace ysdb::kafka

@@ -7,15 +7,18 @@ namespace ysdb::kafka {
 DebeziumJson::DebeziumJson(const TableInfo& table, const std::string& name) : rows_(table, JsonStyle::debezium) {
     source_ = R"("source":{"version":"ysdb )" YSDB_VERSION R"(","connector":"postgresql","name":)";
     append_json_text(source_, name);
-    source_ += R"(,"ts_ms":0,"db":"","schema":)";
-    append_json_text(source_, table.ref.schema);
-    source_ += R"(,"table":)";
-    append_json_text(source_, table.ref.table);
-    source_ += R"(,"txId":null,"xmin":null)";
+    source_ += R"(,"ts_ms":)";
+    names_ = R"(,"db":"","schema":)";
+    append_json_text(names_, table.ref.schema);
+    names_ += R"(,"table":)";
+    append_json_text(names_, table.ref.table);
+    names_ += R"(,"txId":null,"xmin":null)";
 }
 
-void DebeziumJson::append_tail(std::string& out, char op, const Version& version, std::int64_t now_ms) const {
+void DebeziumJson::append_tail(std::string& out, char op, const Version& version, std::int64_t committed, std::int64_t now_ms) const {
     out += source_;
+    out += std::to_string(committed == 0 ? now_ms : committed / 1000);
+    out += names_;
     out += R"(,"snapshot":")";
     out += op == 'r' ? "true" : "false";
     out += R"(","lsn":)";
@@ -35,13 +38,14 @@ std::optional<std::uint32_t> DebeziumJson::append(std::string& out, const Change
     out += removal ? R"({"before":)" : R"({"before":null,"after":)";
     const auto inexact = rows_.append_row(out, changes.rows, row);
     out += removal ? R"(,"after":null,)" : ",";
-    append_tail(out, removal ? 'd' : version.ordinal == 0 ? 'r' : 'u', version, now_ms);
+    const Op what = changes.op(row);
+    append_tail(out, removal ? 'd' : version.ordinal == 0 ? 'r' : what == Op::insert ? 'c' : 'u', version, changes.committed_at(row), now_ms);
     return inexact;
 }
 
 void DebeziumJson::append_truncate(std::string& out, const Version& version, std::int64_t now_ms) const {
     out += R"({"before":null,"after":null,)";
-    append_tail(out, 't', version, now_ms);
+    append_tail(out, 't', version, 0, now_ms);
 }
 
 }  // namespace ysdb::kafka

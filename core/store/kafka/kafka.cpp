@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "core/store/kafka/admin.h"
+#include "core/store/kafka/bus.h"
 #include "core/store/kafka/changes.h"
 #include "core/store/kafka/consumer.h"
 #include "core/store/kafka/errors.h"
@@ -54,9 +55,13 @@ struct KafkaStore::Impl {
     std::timed_mutex mutex;
     std::unique_ptr<Client> client;
     std::unique_ptr<ChangeSink> changes;
+    std::unique_ptr<ChangeBus> bus;
 };
 
-KafkaStore::KafkaStore(const StoreConfig& config) : Store(config), impl_(std::make_unique<Impl>(config)) { impl_->changes = change_sink(*this); }
+KafkaStore::KafkaStore(const StoreConfig& config) : Store(config), impl_(std::make_unique<Impl>(config)) {
+    impl_->changes = change_sink(*this);
+    impl_->bus = change_bus(*this);
+}
 KafkaStore::~KafkaStore() = default;
 
 std::string KafkaStore::redacted_url() const { return impl_->target.redacted_url; }
@@ -108,7 +113,9 @@ void KafkaStore::change_topic_settings(const std::string& topic, const std::map<
 
 Producer KafkaStore::producer(ProducerOptions options, Deadline deadline) {
     impl_->admin(deadline);
-    return Producer(std::make_unique<Producer::Impl>(impl_->target, std::move(options), impl_->log));
+    auto made = std::make_unique<Producer::Impl>(impl_->target, std::move(options), impl_->log);
+    made->init(deadline);
+    return Producer(std::move(made));
 }
 
 Consumer KafkaStore::consumer(ConsumerOptions options, Deadline deadline) {
@@ -116,7 +123,13 @@ Consumer KafkaStore::consumer(ConsumerOptions options, Deadline deadline) {
     return Consumer(std::make_unique<Consumer::Impl>(impl_->target, std::move(options), impl_->log));
 }
 
+std::vector<Record> KafkaStore::read_all(const std::string& name, Deadline deadline) {
+    const auto found = topic(name, deadline);
+    return found ? read_topic(impl_->target, *found, impl_->log, deadline) : std::vector<Record>();
+}
+
 ChangeSink* KafkaStore::changes() { return impl_->changes.get(); }
+ChangeBus* KafkaStore::bus() { return impl_->bus.get(); }
 
 std::unique_ptr<Store> open(const StoreConfig& config) { return std::make_unique<KafkaStore>(config); }
 

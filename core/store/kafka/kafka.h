@@ -82,6 +82,7 @@ struct ProducerOptions {
     std::function<void(const Delivery&)> on_delivery;    // called within send() and flush(), once a record
     std::size_t queue_bytes = 0;                         // that may wait; 0: the library's default
     std::size_t message_bytes = 0;                       // of the largest record and of the largest batch; 0: the library's default
+    std::string transactional_id;                        // empty: no transactions
 };
 
 // Idempotent: acknowledged by all in-sync replicas, in order within a partition, retried without duplicates. Records with the same key
@@ -102,6 +103,14 @@ public:
     // True once it cannot send anything any more: use another.
     bool broken() const;
 
+    // --- With a transactional id: it took the place of every earlier producer of that id, and what that one left open is aborted. Records are
+    // sent between begin() and commit(), or abort() ---
+    void begin();
+    // Returns when everything since begin() is committed. After an error abort(), or, where that fails too, use another producer: whether it
+    // was committed is not known then.
+    void commit(Deadline deadline);
+    void abort(Deadline deadline);
+
 private:
     friend class KafkaStore;
     struct Impl;
@@ -112,7 +121,8 @@ private:
 struct Position {
     std::string topic;
     int partition = 0;
-    std::int64_t offset = 0;   // of the next record to read
+    std::int64_t offset = 0;   // of the next record to read; -1: none
+    std::string note = {};     // kept with a committed position; 4 KiB at most
     bool operator==(const Position&) const = default;
 };
 
@@ -126,7 +136,16 @@ struct ConsumerOptions {
     // nothing can be committed for them any more.
     std::function<void(const std::vector<Position>&)> on_assigned;
     std::function<void(const std::vector<Position>&, bool lost)> on_revoked;
+    // Within poll(), before on_assigned: sets where reading begins in partitions that came, which is otherwise (offset -1) what the group has committed.
+    std::function<void(std::vector<Position>&)> on_start;
+    // A position that the topic does not have any more is an error, not the topic's beginning.
+    bool strict = false;
     Millis session_timeout{45'000};
+};
+
+// What a partition has: offsets from `low` up to, not including, `high`.
+struct Extent {
+    std::int64_t low = 0, high = 0;
 };
 
 // One member of a consumer group. A group without committed positions starts at the beginning. Only committed transactions are read;
@@ -142,6 +161,12 @@ public:
     std::vector<Record> poll(std::size_t limit, Deadline deadline);
     // Returns when the group's coordinator has stored the positions.
     void commit(std::span<const Position> positions, Deadline deadline);
+    // What the group has committed, of these partitions whoever owns them; offset -1: nothing.
+    std::vector<Position> committed(std::vector<Position> partitions, Deadline deadline);
+    Extent extent(const std::string& topic, int partition, Deadline deadline);
+    // Nothing more comes from a partition that is this member's, until it may again; where it goes on stays.
+    void pause(const std::string& topic, int partition);
+    void resume(const std::string& topic, int partition);
     // Leaves the group, so that its partitions go to others at once.
     void close(Deadline deadline);
 
@@ -183,9 +208,13 @@ public:
 
     Producer producer(ProducerOptions options, Deadline deadline);
     Consumer consumer(ConsumerOptions options, Deadline deadline);
+    // All records of a small topic, as of now; none when there is no such topic.
+    std::vector<Record> read_all(const std::string& topic, Deadline deadline);
 
     // A record a change (core/store/kafka/changes.h).
     ChangeSink* changes() override;
+    // core/store/kafka/bus.h
+    ChangeBus* bus() override;
 
 private:
     struct Impl;

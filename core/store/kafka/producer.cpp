@@ -47,6 +47,10 @@ std::map<std::string, std::string> settings_of(const ProducerOptions& options) {
                                                 {"linger.ms", "5"},
                                                 {"partitioner", "murmur2_random"},
                                                 {"message.timeout.ms", std::to_string(options.delivery_timeout.count())}};
+    if (!options.transactional_id.empty()) {
+        settings["transactional.id"] = options.transactional_id;
+        settings["transaction.timeout.ms"] = std::to_string(std::max<Millis::rep>(options.delivery_timeout.count(), 60'000));
+    }
     if (options.queue_bytes > 0) settings["queue.buffering.max.kbytes"] = std::to_string(std::max<std::size_t>(1, options.queue_bytes / 1024));
     if (options.message_bytes > 0) {
         settings["message.max.bytes"] = std::to_string(std::clamp<std::size_t>(options.message_bytes, 1'000, 1'000'000'000));
@@ -62,6 +66,28 @@ Producer::Impl::Impl(const Target& target, ProducerOptions given, KafkaStore::Lo
       client(target, ClientKind::producer, settings_of(options), std::move(log), this, [](rd_kafka_conf_t* conf) { rd_kafka_conf_set_dr_msg_cb(conf, on_delivery); }) {}
 
 Producer::Impl::~Impl() { rd_kafka_purge(client.handle(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT); }
+
+void Producer::Impl::init(Deadline deadline) {
+    if (options.transactional_id.empty()) return;
+    transact("begin transactions as " + options.transactional_id, deadline, [this](int timeout_ms) { return rd_kafka_init_transactions(client.handle(), timeout_ms); });
+}
+
+void Producer::Impl::transact(const std::string& doing, Deadline deadline, const std::function<rd_kafka_error_s*(int)>& call) {
+    while (true) {
+        const auto slice = std::clamp<Millis::rep>(deadline.left().count(), 1, 1'000);
+        const std::unique_ptr<rd_kafka_error_t, void (*)(rd_kafka_error_t*)> error(call(static_cast<int>(slice)), rd_kafka_error_destroy);
+        if (!error) return;
+        const int code = rd_kafka_error_code(error.get());
+        const bool again = rd_kafka_error_is_retriable(error.get()) == 1;
+        if (again && !deadline.passed()) {
+            rd_kafka_poll(client.handle(), 0);
+            client.throw_reported(doing, deadline);
+            continue;
+        }
+        if (again) throw timeout_error(client.target(), doing);
+        throw kafka_error(client.target(), doing, code, rd_kafka_error_string(error.get()));
+    }
+}
 
 void Producer::Impl::on_delivery(rd_kafka_t*, const rd_kafka_message_t* message, void* opaque) {
     Impl& self = *static_cast<Impl*>(static_cast<Client*>(opaque)->owner());
@@ -106,6 +132,19 @@ void Producer::forget_below(std::uint64_t token) {
 }
 
 bool Producer::broken() const { return rd_kafka_fatal_error(impl_->client.handle(), nullptr, 0) != RD_KAFKA_RESP_ERR_NO_ERROR; }
+
+void Producer::begin() {
+    impl_->transact("begin a transaction", Deadline::after(Millis(1'000)), [this](int) { return rd_kafka_begin_transaction(impl_->client.handle()); });
+}
+
+void Producer::commit(Deadline deadline) {
+    flush(deadline);
+    impl_->transact("commit a transaction", deadline, [this](int timeout_ms) { return rd_kafka_commit_transaction(impl_->client.handle(), timeout_ms); });
+}
+
+void Producer::abort(Deadline deadline) {
+    impl_->transact("abort a transaction", deadline, [this](int timeout_ms) { return rd_kafka_abort_transaction(impl_->client.handle(), timeout_ms); });
+}
 
 void Producer::flush(Deadline deadline) {
     rd_kafka_t* handle = impl_->client.handle();

@@ -198,7 +198,7 @@ struct CopyShape {
     std::mutex mutex;
     Shape shape;
     TableRef staging;
-    Version version;                      // of the copied rows
+    Version version;                      // of the copied rows, the oldest should they be of several views: what is told beyond it is applied again
 };
 
 class CopyWriter final : public RowWriter {
@@ -209,7 +209,7 @@ public:
         Shape shape;
         {
             const std::lock_guard lock(copy_->mutex);
-            if (!batch.versions.empty()) copy_->version = std::max(copy_->version, batch.versions[0]);
+            if (!batch.versions.empty() && (copy_->version == Version{} || batch.versions[0] < copy_->version)) copy_->version = batch.versions[0];
             shape = copy_->shape;
         }
         Batch rows(&shape.sent);

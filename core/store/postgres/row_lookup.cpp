@@ -51,11 +51,13 @@ ChangeBatch without(const ChangeBatch& changes, const std::set<std::size_t>& gon
     kept.rows = Batch(&changes.rows.table());
     kept.ops.clear();
     kept.versions.clear();
+    kept.committed.clear();
     for (std::size_t row = 0; row < changes.rows.rows(); ++row) {
         if (gone.contains(row)) continue;
         kept.rows.append(changes.rows, row, row + 1);
         kept.ops.push_back(changes.ops[row]);
         kept.versions.push_back(changes.versions[row]);
+        kept.committed.push_back(changes.committed_at(row));
     }
     return kept;
 }

@@ -233,6 +233,7 @@ private:
         const std::int64_t changed = columns[5].number() + epoch_micros;   // a little before the commit, which the log does not know
         if (builder_.segment().first_commit_micros == 0 || changed < builder_.segment().first_commit_micros) builder_.segment().first_commit_micros = changed;
         builder_.segment().commit_micros = std::max(builder_.segment().commit_micros, changed);
+        builder_.committed(changed);
         Followed& table = tables_.at(static_cast<std::uint32_t>(columns[0].number()));
         if (!table.halted) take(table, columns[1].bytes.empty() ? '?' : columns[1].bytes[0], columns[2].number(), columns[3], columns[4]);
         return true;
@@ -255,16 +256,18 @@ private:
         if (operation == 'T') {
             return builder_.truncate(table.open, table.table, next_version(table));
         }
+        bool fresh = old_text.null;
         if (!old_text.null) {
             if (!split(table, old_text.bytes)) return;
             old_ = Batch(table.table.get());
             read_row(table, old_);
             if (!new_text.null && !split(table, new_text.bytes)) return;
-            if (new_text.null || moved(table)) builder_.remove(table.open, table.table, old_, next_version(table));
+            fresh = !new_text.null && moved(table);
+            if (new_text.null || fresh) builder_.remove(table.open, table.table, old_, next_version(table));
         } else if (!new_text.null && !split(table, new_text.bytes)) {
             return;
         }
-        if (!new_text.null) upsert(table);
+        if (!new_text.null) upsert(table, fresh ? Op::insert : Op::upsert);
     }
 
     bool split(Followed& table, std::string_view text) {
@@ -305,7 +308,7 @@ private:
 
     Version next_version(Followed& table) { return {options_.epoch, tick_, ++table.ordinal}; }
 
-    void upsert(Followed& table) {
+    void upsert(Followed& table, Op op) {
         ChangeBatch& changes = builder_.rows(table.open, table.table);
         Batch& rows = changes.rows;
         const std::size_t row = rows.rows(), before = rows.byte_size();
@@ -318,7 +321,7 @@ private:
             read_row(table, known);
             return builder_.reject({table.ref, show_key(known, 0), column.name, why_not_text(column.type, std::string_view(bytes_).substr(fields_[place].from, fields_[place].size)), version});
         }
-        builder_.added(changes, before, Op::upsert, version);
+        builder_.added(changes, before, op, version);
     }
 
     // --- shapes ---

@@ -181,6 +181,7 @@ private:
         begin(message.integer<std::uint64_t>(), xid);
         end_position_ = message.integer<std::uint64_t>();
         commit_micros_ = message.integer<std::int64_t>() + epoch_micros;
+        builder_.committed(commit_micros_);
         replay_ = spool_.committed(xid);
         if (!replay_) commit();
     }
@@ -204,6 +205,7 @@ private:
 
     void begin(std::uint64_t position, std::uint32_t xid) {
         in_transaction_ = true;
+        builder_.committed(commit_micros_);
         skipped_ = false;
         position_ = position;
         xid_ = xid;
@@ -222,7 +224,7 @@ private:
         switch (kind) {
             case 'B': {
                 const auto position = message.integer<std::uint64_t>();
-                message.integer<std::int64_t>();
+                commit_micros_ = message.integer<std::int64_t>() + epoch_micros;
                 begin(position, message.integer<std::uint32_t>());
                 return;
             }
@@ -322,7 +324,7 @@ private:
     void insert(Relation& relation, MessageReader& message) {
         message.byte();  // 'N'
         read_tuple(message, fields_);
-        add_row(relation, open_part(relation), Op::upsert, nullptr);
+        add_row(relation, open_part(relation), Op::insert, nullptr);
     }
 
     // The tuple in fields_ as one row of old_, for what it tells: a key, or all.
@@ -354,8 +356,9 @@ private:
             kind = message.byte();
         }
         read_tuple(message, fields_);
-        if (moved && !same_key(relation)) remove_old(relation);
-        add_row(relation, open_part(relation), Op::upsert, whole ? &old_ : nullptr);
+        moved = moved && !same_key(relation);
+        if (moved) remove_old(relation);
+        add_row(relation, open_part(relation), moved ? Op::insert : Op::upsert, whole ? &old_ : nullptr);
     }
 
     // Whether the new tuple in fields_ has the key of old_.
