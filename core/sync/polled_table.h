@@ -1,6 +1,6 @@
 // One table or view that is read again and again: what changed is what differs from what was told last.
 //
-// In memory: two hashes a row (about 100 bytes). With a cursor only the rows within its overlap are kept.
+// In memory: two hashes a row. With a cursor only the rows within its overlap are kept.
 #pragma once
 
 #include <cstdint>
