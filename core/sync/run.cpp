@@ -324,7 +324,7 @@ private:
             if (stream_ != nullptr) stream_->acknowledge(watermark_.confirmed(), true);
             for (const auto& follower : followers_) {
                 follower->confirmed(confirmed_note(settled_.epoch), watermark_.confirmed());
-                if (whole) follower->note_confirmed();
+                if (whole) note_confirmed(*follower);
             }
             vitals_.tell(vital_signs(), true);
         } catch (const Error& error) {
@@ -348,6 +348,15 @@ private:
         }
         if (context_.stop.stop_requested()) report.code = Code::interrupted;
         return report;
+    }
+
+    // Of use only should the source go back one day.
+    void note_confirmed(Follower& follower) {
+        try {
+            follower.note_confirmed();
+        } catch (const Error& error) {
+            context_.log.warn("sync.notes", {{"sink", follower.name()}, {"error", error.message()}});
+        }
     }
 
     void fill(Report& report) {

@@ -166,7 +166,7 @@ std::string text(Moment moment) {
     return "";
 }
 
-SyncDay::SyncDay(SyncLab& lab, int rows, std::string more_targets) : lab_(lab), more_targets_(std::move(more_targets)), slot_("ysdb_" + name_), directory_("/tmp/ysdb_day_" + name_) {
+SyncDay::SyncDay(SyncLab& lab, int rows, std::string more_targets, std::string of_set) : lab_(lab), more_targets_(std::move(more_targets)), of_set_(std::move(of_set)), slot_("ysdb_" + name_), directory_("/tmp/ysdb_day_" + name_) {
     fs::create_directories(directory_);
     for (const std::string store : {"main", "analytics"}) open_store(lab.direct(store))->sql()->open_session("test", soon())->query("CREATE DATABASE " + name_, soon());
     write_config(with_database(lab.relayed("main")).url);
@@ -187,7 +187,7 @@ SyncDay::~SyncDay() {
 
 void SyncDay::write_config(const std::string& source) const {
     write_file_atomically(directory_ + "/ysdb.toml", "[stores.main]\nurl = \"" + source + "\"\n[stores.analytics]\nurl = \"" + with_database(lab_.relayed("analytics")).url +
-                                                         "\"\n[[sync]]\nname = \"" + name_ + "\"\ntables = [\"public.t\"]\n[[sync.to]]\nstore = \"analytics\"\n" + more_targets_);
+                                                         "\"\n[[sync]]\nname = \"" + name_ + "\"\ntables = [\"public.t\"]\n" + of_set_ + "[[sync.to]]\nstore = \"analytics\"\n" + more_targets_);
 }
 
 void SyncDay::set_source(const std::string& url) {

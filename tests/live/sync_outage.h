@@ -80,7 +80,8 @@ std::string text(Moment moment);
 // A database and a set of its own in the lab, for one day.
 class SyncDay {
 public:
-    SyncDay(SyncLab& lab, int rows, std::string more_targets = {});
+    // `of_set`: further lines of its [[sync]].
+    SyncDay(SyncLab& lab, int rows, std::string more_targets = {}, std::string of_set = {});
     ~SyncDay();
     SyncDay(const SyncDay&) = delete;
     SyncDay& operator=(const SyncDay&) = delete;
@@ -108,7 +109,7 @@ private:
     StoreConfig with_database(StoreConfig config) const;
     void write_config(const std::string& source) const;
     SyncLab& lab_;
-    std::string more_targets_, source_;
+    std::string more_targets_, of_set_, source_;
     std::string name_ = unique_name();
     std::string slot_;
     std::string directory_;
