@@ -5,10 +5,10 @@
 
 #include "cmd/commands.h"
 #include "cmd/console.h"
+#include "core/sync/copy/snapshot.h"
 #include "core/sync/manage.h"
 #include "core/sync/member.h"
 #include "core/sync/run.h"
-#include "core/sync/snapshot.h"
 
 namespace ysdb {
 

@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "core/reconcile/compare.h"
-#include "core/sync/poll_capture.h"
+#include "core/sync/poll/poll_capture.h"
 #include "core/sync/selection.h"
 #include "core/value/columns.h"
 

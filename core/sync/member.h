@@ -9,8 +9,8 @@
 
 #include "core/context.h"
 #include "core/report/report.h"
-#include "core/sync/follower.h"
-#include "core/sync/vitals.h"
+#include "core/sync/follow/follower.h"
+#include "core/sync/follow/vitals.h"
 
 namespace ysdb::sync {
 

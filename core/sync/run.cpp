@@ -13,12 +13,12 @@
 #include "core/base/text.h"
 #include "core/plan/runner_lock.h"
 #include "core/store/lines/lines.h"
-#include "core/sync/copies.h"
+#include "core/sync/copy/copies.h"
+#include "core/sync/follow/vitals.h"
+#include "core/sync/follow/watermark.h"
 #include "core/sync/sets.h"
 #include "core/sync/standing.h"
 #include "core/sync/state.h"
-#include "core/sync/vitals.h"
-#include "core/sync/watermark.h"
 #include "core/value/version_text.h"
 
 namespace ysdb::sync {

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "core/base/text.h"
-#include "core/sync/poll_capture.h"
+#include "core/sync/poll/poll_capture.h"
 #include "core/sync/selection.h"
 
 namespace ysdb::sync {

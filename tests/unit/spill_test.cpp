@@ -1,7 +1,7 @@
 // Changes that wait on disk for a slow sink: as they were, in order, within the limit.
 #include <doctest/doctest.h>
 
-#include "core/sync/spill.h"
+#include "core/sync/follow/spill.h"
 #include "tests/temp_dir.h"
 
 using namespace ysdb;

@@ -1,4 +1,4 @@
-#include "core/sync/snapshot.h"
+#include "core/sync/copy/snapshot.h"
 
 #include <fmt/core.h>
 
@@ -7,10 +7,10 @@
 
 #include "core/base/fault.h"
 #include "core/plan/runner_lock.h"
+#include "core/sync/copy/snapshot_state.h"
+#include "core/sync/copy/table_copy.h"
 #include "core/sync/selection.h"
-#include "core/sync/snapshot_state.h"
 #include "core/sync/state.h"
-#include "core/sync/table_copy.h"
 
 namespace ysdb::sync {
 

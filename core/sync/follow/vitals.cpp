@@ -1,4 +1,4 @@
-#include "core/sync/vitals.h"
+#include "core/sync/follow/vitals.h"
 
 #include <fmt/core.h>
 

@@ -1,4 +1,4 @@
-#include "core/sync/watermark.h"
+#include "core/sync/follow/watermark.h"
 
 #include <map>
 #include <vector>

@@ -1,4 +1,4 @@
-#include "core/sync/poll_state.h"
+#include "core/sync/poll/poll_state.h"
 
 #include <fmt/core.h>
 

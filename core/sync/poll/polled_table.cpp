@@ -1,4 +1,4 @@
-#include "core/sync/polled_table.h"
+#include "core/sync/poll/polled_table.h"
 
 #include <fmt/core.h>
 

@@ -17,8 +17,8 @@
 
 #include "core/store/changes.h"
 #include "core/store/store.h"
-#include "core/sync/poll_state.h"
-#include "core/sync/row_spool.h"
+#include "core/sync/poll/poll_state.h"
+#include "core/sync/poll/row_spool.h"
 
 namespace ysdb::sync {
 

@@ -12,7 +12,7 @@
 #include <thread>
 #include <vector>
 
-#include "core/sync/polled_table.h"
+#include "core/sync/poll/polled_table.h"
 
 namespace ysdb::sync {
 

@@ -1,4 +1,4 @@
-#include "core/sync/copy_log.h"
+#include "core/sync/copy/copy_log.h"
 
 #include <fmt/core.h>
 

@@ -18,8 +18,8 @@
 #include <vector>
 
 #include "core/context.h"
-#include "core/sync/copy_log.h"
-#include "core/sync/follower.h"
+#include "core/sync/copy/copy_log.h"
+#include "core/sync/follow/follower.h"
 #include "core/sync/sets.h"
 #include "core/sync/state.h"
 

@@ -1,4 +1,4 @@
-#include "core/sync/row_spool.h"
+#include "core/sync/poll/row_spool.h"
 
 #include <fcntl.h>
 

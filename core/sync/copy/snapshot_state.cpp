@@ -1,4 +1,4 @@
-#include "core/sync/snapshot_state.h"
+#include "core/sync/copy/snapshot_state.h"
 
 #include "core/base/embedded.h"
 #include "core/base/text.h"

@@ -1,4 +1,4 @@
-#include "core/sync/poll_source.h"
+#include "core/sync/poll/poll_source.h"
 
 #include <algorithm>
 #include <utility>

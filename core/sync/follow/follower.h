@@ -15,10 +15,10 @@
 #include <vector>
 
 #include "core/context.h"
-#include "core/sync/lag.h"
 #include "core/store/changes.h"
+#include "core/sync/follow/lag.h"
+#include "core/sync/follow/spill.h"
 #include "core/sync/routes.h"
-#include "core/sync/spill.h"
 #include "core/sync/state.h"
 
 namespace ysdb::sync {

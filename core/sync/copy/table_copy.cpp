@@ -1,4 +1,4 @@
-#include "core/sync/table_copy.h"
+#include "core/sync/copy/table_copy.h"
 
 #include <fmt/core.h>
 

@@ -1,4 +1,4 @@
-#include "core/sync/follower.h"
+#include "core/sync/follow/follower.h"
 
 #include <fmt/core.h>
 

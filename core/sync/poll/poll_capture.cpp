@@ -1,4 +1,4 @@
-#include "core/sync/poll_capture.h"
+#include "core/sync/poll/poll_capture.h"
 
 #include <fmt/core.h>
 
@@ -6,7 +6,7 @@
 #include <mutex>
 
 #include "core/base/fault.h"
-#include "core/sync/poll_source.h"
+#include "core/sync/poll/poll_source.h"
 #include "core/sync/sets.h"
 
 namespace ysdb::sync {

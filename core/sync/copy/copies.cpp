@@ -1,4 +1,4 @@
-#include "core/sync/copies.h"
+#include "core/sync/copy/copies.h"
 
 #include <fmt/core.h>
 
@@ -8,7 +8,7 @@
 
 #include "core/base/fault.h"
 #include "core/base/retry.h"
-#include "core/sync/table_copy.h"
+#include "core/sync/copy/table_copy.h"
 
 namespace ysdb::sync {
 

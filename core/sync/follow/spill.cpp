@@ -1,4 +1,4 @@
-#include "core/sync/spill.h"
+#include "core/sync/follow/spill.h"
 
 #include <fcntl.h>
 #include <unistd.h>
