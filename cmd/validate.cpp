@@ -28,6 +28,11 @@ Report run(const Invocation& line, Context& context, Operator&) {
     options.source_workers = static_cast<int>(line.integer_between("--source-workers", 1, 64));
     options.sink_workers = static_cast<int>(line.integer_between("--sink-workers", 1, 64));
     options.limit = static_cast<std::uint64_t>(line.integer_between("--limit", 1, 1'000'000));
+    options.at_watermark = line.text_or("--at", "now") == "watermark";
+    options.wait = *line.duration("--wait");
+    if (options.at_watermark && options.mode != reconcile::ValidateMode::exact) {
+        throw Error(Code::usage, "--at watermark compares rows; counts have none to look at again", "leave out --mode, or --at");
+    }
     return reconcile::validate(context, options);
 }
 
@@ -41,8 +46,13 @@ CommandSpec validate_command() {
         "Reads every row of the synced tables from both sides and compares them by 128-bit digests of all columns. When something differs, "
         "the rows are named by key, with what is wrong (missing, extra, different) and the columns that differ; the exit code is then 1. "
         "Rows that the sink has in a newer version than the source's snapshot are unsettled, not different.\n\n"
+        "With --at watermark this is done while the source is written and `sync run` follows: the sink is read once it has everything that the source's "
+        "snapshot has, rows that differ are looked at again in the same way, and differ when neither side has touched them in between. What changes "
+        "faster than it can be looked at is unsettled.\n\n"
         "Reads only; the source is read through one snapshot. --mode count and --mode tolerance compare row counts.";
-    command.flags = {{"--mode", "MODE", "how closely to look", "exact", {"exact", "count", "tolerance"}},
+    command.flags = {{"--at", "WHEN", "compare the stores as they are, or beside a running sync", "now", {"now", "watermark"}},
+                     {"--wait", "DURATION", "how long a sink may take to get to the watermark", "1m"},
+                     {"--mode", "MODE", "how closely to look", "exact", {"exact", "count", "tolerance"}},
                      {"--tolerance", "PERCENT", "allowed difference of row counts with --mode tolerance", "1%"},
                      {"--set", "NAME", "only this sync set", "", {}, true},
                      {"--to", "STORE", "only this target store", "", {}, true},
@@ -52,6 +62,7 @@ CommandSpec validate_command() {
     command.arguments = {{"TABLE", "schema.table of the source; all synced tables when none is named", false, true}};
     command.examples = {{"ysdb validate", "compare every synced table"},
                         {"ysdb validate public.protocols --output json", "one table, for a program"},
+                        {"ysdb validate --at watermark", "while the source is written and sync run follows it"},
                         {"ysdb validate --mode tolerance --tolerance 0.5%", "row counts only, half a percent apart is fine"}};
     command.run = run;
     return command;

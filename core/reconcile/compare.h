@@ -1,6 +1,7 @@
 // Compares one table of two stores, every row of both.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -28,8 +29,17 @@ struct Comparison {
     bool equal() const { return missing + extra + different + unsettled == 0 && unreadable.empty(); }
 };
 
-// One pass over both sides when they are equal; a second one over the rows of unequal buckets when they are not.
-// Rows of the sink whose version lies beyond the source's snapshot are unsettled, not different (law 13).
-Comparison compare(Context& context, Side& source, Side& sink, std::uint64_t limit);
+struct CompareOptions {
+    std::uint64_t limit = 100;            // differences listed
+    // Rows of the sink beyond this version are unsettled, not different.
+    UInt128 beyond = 0;
+    // Opens both sides anew, the sink with everything that the source's view has. With it no row is judged at once: it differs when it differs in
+    // the same way after that, neither side having touched it; what never stands still through a few looks is unsettled (law 13). Without it,
+    // `beyond` decides.
+    std::function<void(Side& source, Side& sink)> look_again = {};
+};
+
+// One pass over both sides when they are equal; further ones over the rows of unequal buckets when they are not.
+Comparison compare(Context& context, Side& source, Side& sink, const CompareOptions& options);
 
 }  // namespace ysdb::reconcile

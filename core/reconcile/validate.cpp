@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "core/reconcile/compare.h"
+#include "core/sync/follow/reached.h"
 #include "core/sync/poll/poll_capture.h"
 #include "core/sync/selection.h"
 #include "core/value/columns.h"
@@ -20,17 +22,6 @@ constexpr std::string_view version_column = "_version";  // ysdb's own in sync t
 RowSource& rows_of(Store& store) {
     if (store.rows() == nullptr) throw Error(Code::refused, "store '" + store.name() + "' has no tables to compare");
     return *store.rows();
-}
-
-Side open_side(Context& context, Store& store, TableInfo table, int workers) {
-    Side side;
-    side.store = &store;
-    side.table = std::move(table);
-    side.workers = workers;
-    const std::vector<TableRef> tables{side.table.ref};
-    side.snapshot = rows_of(store).open_snapshot(tables, context.deadline());
-    side.ranges = rows_of(store).ranges(side.table, *side.snapshot, rows_per_range, context.deadline());
-    return side;
 }
 
 // The stream of changes leaves generated columns out: where the sink has none of that name, there is nothing to compare.
@@ -68,6 +59,56 @@ TableInfo as_source(const TableInfo& source, const TableInfo& sink, std::vector<
     return table;
 }
 
+// Opens both sides of a comparison. Beside a stream the source's end is read before its view, so that rows the sink has beyond it are known, and
+// the sink is opened once it has all of that view.
+class Views {
+public:
+    Views(Context& context, const ValidateOptions& options, const Route& route) : context_(context), options_(options), route_(route) {
+        const auto set = std::find_if(context.config.syncs.begin(), context.config.syncs.end(), [&](const SyncConfig& each) { return each.name == route.set; });
+        Store& source = context.stores.get(route.source);
+        const bool keeps_state = set != context.config.syncs.end() && set->capture != "poll" && source.sql() != nullptr && source.sql()->dialect() == Dialect::postgres;
+        if (!keeps_state) {
+            if (!options.at_watermark) return;
+            throw Error(Code::refused, "sync " + route.set + " has no log to tell how far a sink is", "compare it at rest, once nobody writes: --at now");
+        }
+        state_.emplace(source, route.set);
+        if (options.at_watermark) sync::check_followed(context, *set, *state_, route);
+        if (const auto saved = state_->prepared(context.deadline()) ? state_->set(context.deadline()) : std::nullopt) {
+            set_ = &*set;
+            capture_ = source.capture(set->capture);
+            epoch_ = saved->epoch;
+        }
+    }
+
+    void open(Side& source, Side& sink) {
+        source.snapshot.reset();
+        sink.snapshot.reset();
+        std::optional<std::uint64_t> position;
+        if (set_ != nullptr) position = capture_->look(set_->name, context_.deadline()).position;
+        open_side(source);
+        beyond_ = Version{epoch_, position.value_or(source.snapshot->position()), 0xffffffffu}.packed();
+        if (options_.at_watermark) sync::wait_until_reached(context_, *set_, *capture_, *state_, route_.sink, options_.wait);
+        open_side(sink);
+    }
+    UInt128 beyond() const { return beyond_; }
+
+private:
+    void open_side(Side& side) const {
+        const std::vector<TableRef> tables{side.table.ref};
+        side.snapshot = rows_of(*side.store).open_snapshot(tables, context_.deadline());
+        side.ranges = rows_of(*side.store).ranges(side.table, *side.snapshot, rows_per_range, context_.deadline());
+    }
+
+    Context& context_;
+    const ValidateOptions& options_;
+    const Route& route_;
+    const SyncConfig* set_ = nullptr;       // of a table that was ever followed
+    ChangeCapture* capture_ = nullptr;
+    std::optional<sync::SyncState> state_;
+    std::uint32_t epoch_ = 1;
+    UInt128 beyond_ = 0;
+};
+
 struct Tables {
     Table summary{"tables", "", {{"table"}, {"sink"}, {"verdict"}, {"rows_source", Unit::count, "source rows"}, {"rows_sink", Unit::count, "sink rows"}, {"missing", Unit::count},
                                  {"extra", Unit::count}, {"different", Unit::count}, {"unsettled", Unit::count}, {"seconds", Unit::seconds, "time"}, {"rate", Unit::rows_per_s}}, {}, false};
@@ -77,6 +118,7 @@ struct Tables {
 
 void compare_rows(Context& context, const ValidateOptions& options, const Route& route, Tables& tables) {
     const auto start = SteadyClock::now();
+    Views views(context, options, route);
     Store& source_store = context.stores.get(route.source);
     Store& sink_store = context.stores.get(route.sink);
     const TableInfo in_sink = rows_of(sink_store).describe(route.target, context.deadline());
@@ -93,9 +135,12 @@ void compare_rows(Context& context, const ValidateOptions& options, const Route&
         ++tables.unequal;
         return;
     }
-    Side source = open_side(context, source_store, source_table, options.source_workers);
-    Side sink = open_side(context, sink_store, sink_table, options.sink_workers);
-    const Comparison result = compare(context, source, sink, options.limit);
+    Side source{.store = &source_store, .table = source_table, .snapshot = {}, .ranges = {}, .workers = options.source_workers};
+    Side sink{.store = &sink_store, .table = sink_table, .snapshot = {}, .ranges = {}, .workers = options.sink_workers};
+    views.open(source, sink);
+    CompareOptions how{.limit = options.limit, .beyond = views.beyond()};
+    if (options.at_watermark) how.look_again = [&](Side& left, Side& right) { views.open(left, right); };
+    const Comparison result = compare(context, source, sink, how);
     const double seconds = std::chrono::duration<double>(SteadyClock::now() - start).count();
     std::string verdict = result.equal() ? "equal" : result.missing + result.extra + result.different == 0 && result.unreadable.empty() ? "unsettled" : "different";
     if (result.at_least) verdict += " (counts are lower bounds)";

@@ -20,6 +20,9 @@ struct ValidateOptions {
     int source_workers = 1;
     int sink_workers = 1;
     std::uint64_t limit = 100;      // differences listed a table
+    // Beside the stream: the source as it is, the sink once it has all of that. Exact only; each set must be followed by a `sync run` meanwhile.
+    bool at_watermark = false;
+    Millis wait{60'000};            // for a sink to get there
 };
 
 // The report's code is `differences` when a table is not equal.

@@ -32,15 +32,25 @@ Held hold(Context& context, SyncSet& set) {
     return {std::move(session), std::move(lock)};
 }
 
+// In bytes of the source's log, or in ticks of a set that counts these.
+struct Behind {
+    std::uint64_t distance;
+    bool counts;
+    Value bytes() const { return counts ? Value() : Value(static_cast<std::int64_t>(distance)); }
+    Value ticks() const { return counts ? Value(static_cast<std::int64_t>(distance)) : Value(); }
+};
+Behind behind_of(const SyncSet& set, std::uint64_t end, std::uint64_t reached) { return {end - std::min(end, reached), counts_ticks(set.capture_kind)}; }
+
 void add_slot(Report& report, const SyncSet& set, const CaptureState& state, const std::optional<SetState>& saved, Table& table) {
     const std::string health = !state.installed ? "not installed" : state.health;
-    table.rows.push_back({set.name, set.source.name(), set.capture_kind, health, state.active_pid != 0, lsn_text(state.confirmed), static_cast<std::int64_t>(state.position - std::min(state.position, state.confirmed)),
+    const Behind behind = behind_of(set, state.position, state.confirmed);
+    table.rows.push_back({set.name, set.source.name(), set.capture_kind, health, state.active_pid != 0, position_text(set.capture_kind, state.confirmed), behind.bytes(), behind.ticks(),
                           static_cast<std::int64_t>(state.retained_bytes), saved ? static_cast<std::int64_t>(saved->epoch) : Value()});
     if (state.installed && state.health == "lost") {
         report.code = Code::differences;
         report.warnings.push_back("the server gave up the slot of sync " + set.name + ": ysdb sync reset copies its tables anew");
     } else if (state.installed && state.active_pid == 0) {
-        report.warnings.push_back(fmt::format("sync {} is not running; the server keeps {} for it", set.name, human_bytes(static_cast<double>(state.retained_bytes))));
+        report.warnings.push_back("sync " + set.name + " is not running" + (state.retained_bytes == 0 ? "" : "; the server keeps " + human_bytes(static_cast<double>(state.retained_bytes)) + " for it"));
     }
     if (state.running_out()) {
         report.warnings.push_back(fmt::format("the server gives up the slot of sync {} in {} more", set.name, human_bytes(static_cast<double>(*state.left_bytes))));
@@ -67,8 +77,8 @@ Report install(Context& context, const std::string& name) {
 Report status(Context& context, const StatusOptions& options) {
     Report report;
     report.title = "sync";
-    Table slots{"sets", "", {{"set"}, {"from"}, {"capture"}, {"state"}, {"running"}, {"confirmed"}, {"behind", Unit::bytes}, {"retained", Unit::bytes}, {"epoch", Unit::count}}, {}, false};
-    Table sinks{"sinks", "", {{"set"}, {"sink"}, {"state"}, {"position"}, {"behind", Unit::bytes}, {"lag_ms", Unit::count, "lag (ms)"}, {"changes", Unit::count}, {"rate", Unit::rows_per_s}, {"eta_s", Unit::seconds, "ETA"}, {"seen_s", Unit::seconds, "said"}, {"error"}}, {}, false};
+    Table slots{"sets", "", {{"set"}, {"from"}, {"capture"}, {"state"}, {"running"}, {"confirmed"}, {"behind", Unit::bytes}, {"behind_ticks", Unit::count, "ticks"}, {"retained", Unit::bytes}, {"epoch", Unit::count}}, {}, false};
+    Table sinks{"sinks", "", {{"set"}, {"sink"}, {"state"}, {"position"}, {"behind", Unit::bytes}, {"behind_ticks", Unit::count, "ticks"}, {"lag_ms", Unit::count, "lag (ms)"}, {"changes", Unit::count}, {"rate", Unit::rows_per_s}, {"eta_s", Unit::seconds, "ETA"}, {"seen_s", Unit::seconds, "said"}, {"error"}}, {}, false};
     Table tables{"tables", "", {{"set"}, {"table"}, {"sink"}, {"state"}, {"copied", Unit::count, "rows copied"}, {"dead_letters", Unit::count, "dead letters"}, {"reason"}}, {}, false};
     Table letters{"dead_letters", "changes that a sink could not take", {{"set"}, {"sink"}, {"table"}, {"key"}, {"column"}, {"reason"}, {"version"}, {"tries", Unit::count}, {"at"}}, {}, false};
     for (const std::string& name : options.set.empty() ? set_names(context.config) : std::vector{options.set}) {
@@ -79,9 +89,9 @@ Report status(Context& context, const StatusOptions& options) {
         add_slot(report, set, now, prepared ? state.set(context.deadline()) : std::nullopt, slots);
         for (const SinkState& sink : state.sinks(context.deadline())) {
             const bool quiet = sink.age_s > stale_s && now.active_pid == 0;
-            const std::uint64_t behind = now.position - std::min(now.position, sink.position);
-            sinks.rows.push_back({set.name, sink.sink, quiet ? "not running" : sink.state, lsn_text(sink.position), static_cast<std::int64_t>(behind), sink.lag_ms,
-                                  static_cast<std::int64_t>(sink.changes), quiet ? 0.0 : sink.changes_per_s, quiet || sink.log_per_s <= 0 || behind == 0 ? Value() : Value(static_cast<double>(behind) / sink.log_per_s),
+            const Behind behind = behind_of(set, now.position, sink.position);
+            sinks.rows.push_back({set.name, sink.sink, quiet ? "not running" : sink.state, position_text(set.capture_kind, sink.position), behind.bytes(), behind.ticks(), sink.lag_ms,
+                                  static_cast<std::int64_t>(sink.changes), quiet ? 0.0 : sink.changes_per_s, quiet || sink.log_per_s <= 0 || behind.distance == 0 ? Value() : Value(static_cast<double>(behind.distance) / sink.log_per_s),
                                   sink.age_s, sink.error});
         }
         const auto counts = state.dead_letter_counts(context.deadline());

@@ -184,7 +184,7 @@ private:
             take_lock(std::max(options_.lock_wait, Millis(5'000)));
         }
         open_stream();
-        context_.log.info("sync.source", {{"store", set_.source.name()}, {"from", lsn_text(watermark_.start())}});
+        context_.log.info("sync.source", {{"store", set_.source.name()}, {"from", position_text(set_.capture_kind, watermark_.start())}});
     }
 
     // The server keeps its log until every sink has it, and may give that up: said while there is time.
@@ -363,7 +363,7 @@ private:
         Table& sinks = report.add_table("sinks", "", {{"sink"}, {"state"}, {"position"}, {"changes", Unit::count}, {"lag_p50_s", Unit::seconds, "lag p50"}, {"lag_p99_s", Unit::seconds, "p99"}, {"error"}});
         for (const auto& follower : followers_) {
             const SinkState status = follower->status();
-            sinks.rows.push_back({status.sink, status.state, lsn_text(status.position), static_cast<std::int64_t>(status.changes), status.lag_p50_ms / 1000, status.lag_p99_ms / 1000, status.error});
+            sinks.rows.push_back({status.sink, status.state, position_text(set_.capture_kind, status.position), static_cast<std::int64_t>(status.changes), status.lag_p50_ms / 1000, status.lag_p99_ms / 1000, status.error});
         }
         Table& tables = report.add_table("tables", "", {{"table"}, {"sink"}, {"state"}, {"copied", Unit::count, "rows copied"}, {"rejected", Unit::count}, {"reason"}});
         for (const TableState& table : state_.tables(context_.deadline())) {
@@ -376,7 +376,7 @@ private:
         std::uint64_t letters = 0;
         for (const auto& [_, count] : state_.dead_letter_counts(context_.deadline())) letters += count;
         report.add_figure("dead_letters", static_cast<std::int64_t>(letters), Unit::count, "dead letters");
-        report.add_figure("confirmed", lsn_text(watermark_.confirmed()));
+        report.add_figure("confirmed", position_text(set_.capture_kind, watermark_.confirmed()));
         if (letters > 0 && report.code == Code::ok) {
             report.code = Code::partial;
             report.next = "ysdb sync status --dead-letters";

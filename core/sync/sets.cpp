@@ -18,6 +18,9 @@ std::vector<Route> SyncSet::routes_to(const std::string& sink) const {
 
 std::string lsn_text(std::uint64_t position) { return fmt::format("{:X}/{:X}", position >> 32, position & 0xffffffff); }
 
+bool counts_ticks(const std::string& capture) { return capture != "wal"; }
+std::string position_text(const std::string& capture, std::uint64_t position) { return counts_ticks(capture) ? "tick " + std::to_string(position) : lsn_text(position); }
+
 std::vector<std::string> set_names(const Config& config) {
     std::vector<std::string> names;
     for (const SyncConfig& sync : config.syncs) names.push_back(sync.name);

@@ -48,6 +48,10 @@ std::string bus_of(const std::string& way);
 std::string bus_sink_name(const std::string& store);
 // A position as PostgreSQL writes it: "16/B374D848".
 std::string lsn_text(std::uint64_t position);
+// Whether the positions of such a capture are ticks, which are counted, not bytes of a log.
+bool counts_ticks(const std::string& capture);
+// A position of such a capture: "16/B374D848", or "tick 12".
+std::string position_text(const std::string& capture, std::uint64_t position);
 // The names of all sets, in the order of the configuration.
 std::vector<std::string> set_names(const Config& config);
 

@@ -46,7 +46,7 @@ void Standing::check(const SetState& saved, const CaptureState& now, std::uint64
     const std::string reset = reset_hint();
     const bool log = set_.capture_kind == "trigger";   // positions are ticks of its log
     const std::string place = (log ? "the place in cdc.change_log of sync " : "the replication slot of sync ") + set_.name;
-    const auto text = [&](std::uint64_t position) { return log ? "tick " + std::to_string(position) : lsn_text(position); };
+    const auto text = [&](std::uint64_t position) { return position_text(set_.capture_kind, position); };
     if (saved.system != now.system) {
         throw Error(Code::refused, fmt::format("store '{}' is another cluster ({}) than the one this set has followed ({})", set_.source.name(), now.system, saved.system), reset);
     }

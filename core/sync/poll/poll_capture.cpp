@@ -30,7 +30,7 @@ class PutAside final : public SourceSnapshot {
 public:
     explicit PutAside(std::shared_ptr<PollCopy> copy) : copy_(std::move(copy)) {}
     std::uint64_t position() const override { return copy_->tick; }
-    std::string describe() const override { return lsn_text(copy_->tick); }
+    std::string describe() const override { return position_text("poll", copy_->tick); }
     const RowSpool& rows(const TableRef& table) const { return *copy_->rows.at(table); }
 
 private:
