@@ -49,8 +49,8 @@ PageServer::PageServer(const Endpoint& listen, std::string path, std::function<s
     const Address address = look_up(listen, Deadline::after(Millis(5'000))).front();
     const unsigned family = address.bytes.ss_family == AF_INET6 ? static_cast<unsigned>(MHD_USE_IPv6) : 0u;
     impl_->daemon = MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL | MHD_USE_ITC | family, 0, nullptr, nullptr, &Impl::on_request, impl_.get(), MHD_OPTION_SOCK_ADDR,
-                                     reinterpret_cast<const sockaddr*>(&address.bytes), MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_CONNECTION_LIMIT, connections,
-                                     MHD_OPTION_CONNECTION_TIMEOUT, idle_s, MHD_OPTION_END);
+                                     reinterpret_cast<const sockaddr*>(&address.bytes), MHD_OPTION_CONNECTION_LIMIT, connections, MHD_OPTION_CONNECTION_TIMEOUT, idle_s,
+                                     MHD_OPTION_END);
     if (impl_->daemon == nullptr) throw Error(Code::config, "cannot listen on " + listen.text() + ": " + std::strerror(errno), "choose an address of this machine and a free port");
 }
 

@@ -42,9 +42,9 @@ const std::vector<Setting>& setting_table() {
         {"partition[].table", text, "", "store.schema.table or store.table", true},
         {"partition[].by", text, "", "column of the range; needed to create the partitioning"},
         {"partition[].every", text, "", "hour, day, week, month, quarter, year, \"7 days\", or \"1000000\" for integers", true},
-        {"partition[].ahead", integer, "0", "partitions to keep ready in advance"},
-        {"partition[].keep", text, "", "age after which a partition is archived and dropped, like \"24 months\""},
-        {"partition[].archive", text, "", "a table of another store, file:///dir, s3://bucket/dir, or \"none\": dropped for good"},
+        {"partition[].ahead", integer, "0", "partitions to keep ready in advance (not yet: only drift and doctor read it)"},
+        {"partition[].keep", text, "", "age after which a partition is archived and dropped, like \"24 months\" (not yet)"},
+        {"partition[].archive", text, "", "where it is archived: a table of another store, file:///dir, s3://bucket/dir, or \"none\": dropped for good (not yet)"},
 
         {"sync[].name", text, "", "name of the set", true},
         {"sync[].from", text, "main", "the store that is read"},

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <optional>
 #include <system_error>
 
 #include "core/base/file.h"
@@ -320,13 +321,17 @@ std::vector<std::string> names_in(const MigrationDirectory& directory) {
     }
     if (!folders.empty() && std::find(names.begin(), names.end(), "sqitch.plan") == names.end()) {
         std::vector<std::string> below;
+        std::optional<Error> unread;   // where the directory is not Flyway's, what is in its folders is nobody's business
         for (std::size_t i = 0; i < folders.size(); ++i) {
             const std::string folder = folders[i];
-            if (!list(directory.path, folder, below, folders)) throw Error(Code::config, "cannot read '" + directory.shown + "/" + folder + "': " + std::generic_category().message(errno));
+            if (!list(directory.path, folder, below, folders) && !unread) unread = Error(Code::config, "cannot read '" + directory.shown + "/" + folder + "': " + std::generic_category().message(errno));
         }
         std::erase_if(below, [](const std::string& name) { return !is_flyways(name); });
         const auto versioned = [](const std::string& name) { return flyway_name(name) && flyway_name(name)->kind == 'V'; };
-        if (std::any_of(names.begin(), names.end(), versioned) || std::any_of(below.begin(), below.end(), versioned)) names.insert(names.end(), below.begin(), below.end());
+        if (std::any_of(names.begin(), names.end(), versioned) || std::any_of(below.begin(), below.end(), versioned)) {
+            if (unread) throw *unread;
+            names.insert(names.end(), below.begin(), below.end());
+        }
     }
     std::sort(names.begin(), names.end());
     return names;

@@ -1,6 +1,6 @@
 -- migrate:up
 -- Partition maintenance inside the database: what the migrations below call, and what a person without ysdb at hand can call.
--- `ysdb partition run` uses the same names and bounds and adds locks with a timeout, archives and a journal.
+-- From then on nothing calls them by itself yet: a cron job that does, once a month, keeps partitions ahead.
 
 -- Bounds are UTC whatever the session's time zone is: a month that began at local midnight would overlap its neighbour.
 CREATE FUNCTION ensure_partitions(parent regclass, every text, ahead int, since timestamptz DEFAULT now())

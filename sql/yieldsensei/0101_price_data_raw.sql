@@ -23,7 +23,7 @@ CREATE TABLE price_data_raw
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(timestamp)
 ORDER BY (asset_id, source, timestamp)
--- `ysdb partition run` keeps 12 months; this holds where nobody runs it.
+-- [[partition]] says 12 months, which nothing enforces yet; this does, later.
 TTL toDateTime(timestamp) + INTERVAL 15 MONTH
 SETTINGS ttl_only_drop_parts = 1
 COMMENT 'Market samples, one row a source and moment; a partition a month (UTC)';

@@ -364,6 +364,15 @@ TEST_CASE("a statement is killed by its name") {
     CHECK(answer.header("x-clickhouse-exception-code") == "394");
 }
 
+TEST_CASE("a second gateway does not take a part of the first one's port") {
+    const TemporaryDirectory directory;
+    const CommandResult second = run_ysdb({"lab", "serve-clickhouse", "--path", directory.path().string(), "--listen", "127.0.0.1:" + std::to_string(gateway()), "--library",
+                                           (*lab::find_fetched("chdb", default_cache_dir()) / "libchdb.so").string()}, {}, {}, Millis(60'000));
+    CHECK(second.exit_code == 4);
+    CHECK_MESSAGE(second.err.find("cannot listen on 127.0.0.1:") != std::string::npos, second.err);
+    CHECK(Client(gateway()).get("/ping").body == "Ok.\n");
+}
+
 TEST_CASE("SIGTERM lets a running statement end, and takes no new one") {
     const GatewayProcess own;
     Client(own.port()).value("SELECT 1");

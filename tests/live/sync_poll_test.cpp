@@ -246,7 +246,7 @@ TEST_CASE("a key that does not tell rows apart, a table that is gone and a key t
     CHECK(site.copied() == "1 1 \n1 2 \n2 1 \n");
 }
 
-TEST_CASE("what cannot be polled is refused before anything is made: no key, an unknown column, an unfinished aggregate, no PostgreSQL to remember in") {
+TEST_CASE("what cannot be polled is refused before anything is made: no key, an unknown column, a cursor that may be NULL, an overlap in another unit, an unfinished aggregate, no PostgreSQL to remember in") {
     PollSite site("");
     site.source(raw);
     site.source(view);
@@ -261,7 +261,15 @@ TEST_CASE("what cannot be polled is refused before anything is made: no key, an 
     CHECK(refusal(7).find("did you mean 'hour'") != std::string::npos);
     site.set_table(keyed("\"symbol\", \"hour\"", "cursor = \"symbol\""));
     CHECK(refusal(7).find("cannot be a cursor") != std::string::npos);
+    site.set_table(keyed("\"symbol\", \"hour\"", "cursor = \"hour\"\noverlap = \"1000\""));
+    CHECK(refusal(7).find("overlap = \"1000\" is no distance of its cursor hour") != std::string::npos);
+    site.set_table(keyed("\"symbol\", \"hour\"", "cursor = \"trades\"\noverlap = \"1m\""));
+    CHECK(refusal(7).find("overlap = \"1m\" is no distance of its cursor trades") != std::string::npos);
     site.source("DROP VIEW v");
+    site.source("CREATE TABLE v (id Int64, seen Nullable(DateTime)) ENGINE = MergeTree ORDER BY id");
+    site.set_table(keyed("\"id\"", "cursor = \"seen\""));
+    CHECK(refusal(7).find("nothing told of it afterwards") != std::string::npos);
+    site.source("DROP TABLE v SYNC");
     site.source("CREATE TABLE v (id Int64, a AggregateFunction(sum, Int64)) ENGINE = AggregatingMergeTree ORDER BY id");
     site.set_table(keyed("\"id\""));
     CHECK(refusal(7).find("unfinished aggregate") != std::string::npos);

@@ -1,4 +1,7 @@
 #include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <initializer_list>
@@ -226,6 +229,28 @@ TEST_CASE("folders of a directory that is not Flyway's are none of its migration
     const Directory below;
     below.file("one/V1__a.sql", "CREATE TABLE a ();");
     CHECK(below.show() == "1_a: CREATE TABLE a ()\n");
+}
+
+TEST_CASE("a folder that cannot be read is minded only where it may hold migrations: in a directory of Flyway's") {
+    const Directory directory;
+    directory.file("0001_a.sql", "CREATE TABLE a ();");
+    // Nobody reads what is below a path this long, whoever he is.
+    int place = open(directory.place().path.c_str(), O_RDONLY | O_DIRECTORY);
+    for (int depth = 0; depth < 20; ++depth) {
+        const std::string name(250, 'x');
+        REQUIRE(mkdirat(place, name.c_str(), 0755) == 0);
+        const int below = openat(place, name.c_str(), O_RDONLY | O_DIRECTORY);
+        close(place);
+        place = below;
+    }
+    close(place);
+    CHECK(directory.show() == "0001_a: CREATE TABLE a ()\n");
+    std::filesystem::remove(directory.place().path / "0001_a.sql");
+    directory.file("V1__a.sql", "CREATE TABLE a ();");
+    CHECK_THROWS_WITH_AS(directory.read(), doctest::Contains("cannot read 'migrations/xxx"), Error);
+    std::filesystem::remove(directory.place().path / "V1__a.sql");
+    directory.file("one/V1__a.sql", "CREATE TABLE a ();");
+    CHECK_THROWS_WITH_AS(directory.read(), doctest::Contains("cannot read 'migrations/xxx"), Error);
 }
 
 TEST_CASE("an outline is made whole from its file, in whatever layout, and refused when the file says something else by now") {

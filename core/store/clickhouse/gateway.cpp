@@ -410,8 +410,7 @@ struct Gateway::Impl {
             throw Error(Code::config, "'" + options.host + "' is not a loopback address", "the gateway asks for no password: let it listen on 127.0.0.1");
         }
         daemon = MHD_start_daemon(MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL | MHD_USE_ITC | MHD_USE_TURBO, 0, nullptr, nullptr,
-                                  &Impl::on_request, this, MHD_OPTION_SOCK_ADDR, reinterpret_cast<sockaddr*>(&address), MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u,
-                                  MHD_OPTION_NOTIFY_COMPLETED, &Impl::on_completed, this, MHD_OPTION_CONNECTION_MEMORY_LIMIT, connection_memory,
+                                  &Impl::on_request, this, MHD_OPTION_SOCK_ADDR, reinterpret_cast<sockaddr*>(&address), MHD_OPTION_NOTIFY_COMPLETED, &Impl::on_completed, this, MHD_OPTION_CONNECTION_MEMORY_LIMIT, connection_memory,
                                   MHD_OPTION_CONNECTION_LIMIT, static_cast<unsigned>(options.connections), MHD_OPTION_CONNECTION_TIMEOUT, idle_connection_s,
                                   MHD_OPTION_THREAD_STACK_SIZE, thread_stack, MHD_OPTION_END);
         if (daemon == nullptr) {

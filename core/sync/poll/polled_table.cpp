@@ -75,6 +75,19 @@ std::vector<ColumnChange> changes_between(const std::vector<ColumnInfo>& before,
     return changes;
 }
 
+bool is_number(const std::string& text) { return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; }); }
+
+void check_cursor(const PolledTableOptions& options, const std::string& table, const ColumnInfo& cursor) {
+    const std::string place = table + ": column " + cursor.name + " (" + cursor.type.native + ")";
+    if (!is_integer(cursor.type) && !is_time(cursor.type) && cursor.type.kind != TypeKind::date) throw Error(Code::refused, place + " cannot be a cursor", "an integer, a date or a time can");
+    if (cursor.type.nullable) {
+        throw Error(Code::refused, place + " cannot be a cursor: a row that has none would be copied, and nothing told of it afterwards", "poll a view that gives such rows one: SELECT ... coalesce(" + cursor.name + ", ...)");
+    }
+    if (options.overlap.empty() || options.overlap == "0" || is_number(options.overlap) == is_integer(cursor.type)) return;
+    throw Error(Code::refused, fmt::format("{}: overlap = \"{}\" is no distance of its cursor {} ({})", table, options.overlap, cursor.name, cursor.type.native),
+                is_integer(cursor.type) ? "a number, of a cursor of integers: overlap = \"1000\"" : "a time, of a date or a time: overlap = \"1m\"");
+}
+
 }  // namespace
 
 TableInfo PolledTable::describe(const PolledTableOptions& options, Store& source, Deadline deadline) {
@@ -98,12 +111,7 @@ TableInfo PolledTable::describe(const PolledTableOptions& options, Store& source
         for (const std::string& name : options.key) info.key.push_back(place_of(info, name, "key"));
     }
     if (info.key.empty()) throw Error(Code::refused, info.ref.text() + " has no key: what is told of its rows needs one", "[[sync.table]] name = \"" + info.ref.text() + "\", key = [\"...\"]");
-    if (!options.cursor.empty()) {
-        const ColumnInfo& cursor = info.columns[place_of(info, options.cursor, "cursor")];
-        if (!is_integer(cursor.type) && !is_time(cursor.type) && cursor.type.kind != TypeKind::date) {
-            throw Error(Code::refused, info.ref.text() + ": column " + cursor.name + " (" + cursor.type.native + ") cannot be a cursor", "an integer, a date or a time can");
-        }
-    }
+    if (!options.cursor.empty()) check_cursor(options, info.ref.text(), info.columns[place_of(info, options.cursor, "cursor")]);
     return info;
 }
 
@@ -129,8 +137,7 @@ void PolledTable::load(std::uint64_t settled, std::optional<std::vector<ColumnIn
 std::int64_t PolledTable::overlap() const {
     const Type& type = info_->columns[*cursor_].type;
     const std::string& text = options_.overlap;
-    const bool number = !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
-    if (number) return std::stoll(text);
+    if (is_number(text)) return std::stoll(text);
     if (is_integer(type)) return 0;
     const std::int64_t micros = (text.empty() ? Millis(60'000) : parse_duration(text, "overlap")).count() * 1000;
     return type.kind == TypeKind::date ? (micros + day_micros - 1) / day_micros : micros;
