@@ -88,7 +88,7 @@ public:
         session->query("DELETE FROM cdc.sets WHERE set_name = $1", Params{set}, deadline);
         if (session->query("SELECT 1 FROM cdc.sets UNION ALL SELECT 1 FROM cdc.captured LIMIT 1", deadline).rows() > 0) return;
         session->query("DROP EVENT TRIGGER IF EXISTS " + quote(log_event_trigger) + "; DROP EVENT TRIGGER IF EXISTS " + quote(log_rewrite_trigger) + "; DROP FUNCTION IF EXISTS cdc.tell_tables(), cdc.note_rewrite()", deadline);
-        session->query("DROP TABLE cdc.change_log, cdc.ticks, cdc.sets, cdc.captured, cdc.shapes; DROP SEQUENCE cdc.change_sequence; DROP FUNCTION cdc.tick(boolean), cdc.news(), cdc.rows_query(oid),"
+        session->query("DROP TABLE cdc.change_log, cdc.ticks, cdc.sets, cdc.captured, cdc.shapes; DROP SEQUENCE cdc.change_sequence, cdc.change_ids; DROP FUNCTION cdc.tick(boolean), cdc.news(), cdc.rows_query(oid),"
                        " cdc.row_query(oid), cdc.note_shape(oid), cdc.known_shape(oid), cdc.layout(oid)",
                        deadline);
         try {
@@ -257,7 +257,8 @@ private:
         const std::string quoted = quote(table);
         std::string sql(embedded_file("sql/ysdb/postgres/trigger_table.sql"));
         sql = sql.substr(sql.find("CREATE OR REPLACE"));
-        sql = replaced(replaced(replaced(replaced(sql, "{relation}", oid), "{table}", quoted), "{name}", literal(quoted)), "{text}", literal(table.text()));
+        sql = replaced(sql, "{shape}", "CASE WHEN cdc.known_shape({relation}) <> 0 THEN cdc.known_shape({relation}) ELSE (SELECT cdc.note_shape({relation})) END");
+        sql = replaced(replaced(sql, "{relation}", oid), "{text}", literal(table.text()));
         const std::string call = " EXECUTE FUNCTION cdc.tell_" + oid + "()";
         for (const char* name : {"ysdb_insert", "ysdb_change", "ysdb_truncate"}) sql += std::string(";\nDROP TRIGGER IF EXISTS ") + name + " ON " + quoted;
         // One call for all rows of a statement is a third cheaper than one a row, but a statement on a partition fires nothing of its table's.

@@ -1,5 +1,6 @@
--- What one table's triggers run. {relation} its oid, {table} its quoted name, {name} that as a literal, {text} the name for people. No column is named, and the table only where
--- it still has that name: whoever renames it is not to be held up. The mention of the table in a condition that is never asked makes the plan, and the shape in it, go when the table is altered.
+-- What one table's triggers run. {relation} its oid, {text} its name for people. No column is named, nor the table itself: whoever renames one is not to be held up.
+--
+-- {shape} is a constant of each statement's plan: the oid in the same plan makes it go when the table is altered. Only where the constant is 0 is anything asked.
 --
 -- A trigger of somebody else's may change a row again before ours is told of the first change, which then comes second. Changes within
 -- triggers are known by their depth: from the first on, a transaction's changes are told as the row is now, so that the last one told is right.
@@ -10,12 +11,12 @@ DECLARE
     ysdb_text text;
     ysdb_record jsonb;
 BEGIN
-    IF to_regclass({name}) = {relation} THEN SELECT cdc.known_shape({relation}) INTO ysdb_shape WHERE NOT EXISTS (SELECT FROM {table} WHERE false); END IF;
-    IF coalesce(ysdb_shape, 0) = 0 THEN ysdb_shape := cdc.note_shape({relation}); END IF;
     IF TG_OP = 'TRUNCATE' THEN
-        INSERT INTO cdc.change_log (table_name, operation, relation, shape) VALUES ({text}, CASE TG_RELID WHEN {relation} THEN TG_OP ELSE 'PARTITION' END, {relation}, ysdb_shape);
+        INSERT INTO cdc.change_log (table_name, operation, relation, shape)
+        VALUES ({text}, CASE TG_RELID WHEN {relation} THEN TG_OP ELSE 'PARTITION' END, '{relation}'::oid, {shape});
     ELSIF pg_trigger_depth() > 1 OR current_setting('ysdb.nested', true) = 'on' THEN
         PERFORM set_config('ysdb.nested', 'on', true);
+        ysdb_shape := cdc.note_shape({relation});
         IF TG_LEVEL = 'STATEMENT' THEN
             EXECUTE cdc.rows_query({relation}) USING {text}, {relation}::oid, ysdb_shape;
             RETURN NULL;
@@ -33,14 +34,14 @@ BEGIN
         END IF;
     ELSIF TG_LEVEL = 'STATEMENT' THEN
         INSERT INTO cdc.change_log (table_name, operation, new_record, relation, shape, new_text)
-        SELECT {text}, 'INSERT', to_jsonb(ysdb_new), {relation}, ysdb_shape, ysdb_new::text FROM new_rows ysdb_new;
+        SELECT {text}, 'INSERT', to_jsonb(ysdb_new), '{relation}'::oid, {shape}, ysdb_new::text FROM new_rows ysdb_new;
     ELSIF TG_OP = 'INSERT' THEN
-        INSERT INTO cdc.change_log (table_name, operation, new_record, relation, shape, new_text) VALUES ({text}, TG_OP, to_jsonb(NEW), {relation}, ysdb_shape, NEW::text);
+        INSERT INTO cdc.change_log (table_name, operation, new_record, relation, shape, new_text) VALUES ({text}, 'INSERT', to_jsonb(NEW), '{relation}'::oid, {shape}, NEW::text);
     ELSIF TG_OP = 'UPDATE' THEN
         INSERT INTO cdc.change_log (table_name, operation, old_record, new_record, relation, shape, old_text, new_text)
-        VALUES ({text}, TG_OP, to_jsonb(OLD), to_jsonb(NEW), {relation}, ysdb_shape, OLD::text, NEW::text);
+        VALUES ({text}, 'UPDATE', to_jsonb(OLD), to_jsonb(NEW), '{relation}'::oid, {shape}, OLD::text, NEW::text);
     ELSE
-        INSERT INTO cdc.change_log (table_name, operation, old_record, relation, shape, old_text) VALUES ({text}, TG_OP, to_jsonb(OLD), {relation}, ysdb_shape, OLD::text);
+        INSERT INTO cdc.change_log (table_name, operation, old_record, relation, shape, old_text) VALUES ({text}, 'DELETE', to_jsonb(OLD), '{relation}'::oid, {shape}, OLD::text);
     END IF;
     RETURN NULL;
 END
