@@ -55,6 +55,8 @@ struct Segment {
     std::int64_t first_commit_micros = 0;  // and the first
     std::uint64_t rows = 0;
     std::size_t bytes = 0;             // of all parts, about
+    // So many of the parts are whole: a change of shape, a halt among the others is of a transaction that is told to its end by later segments.
+    std::size_t whole = static_cast<std::size_t>(-1);
 };
 
 // --- Sources ---
@@ -82,6 +84,9 @@ struct CaptureOptions {
     std::uint32_t epoch = 1;                     // of the versions told
     std::uint64_t start = 0;                     // where reading goes on: what was acknowledged last
     std::map<TableRef, std::vector<ColumnInfo>> known;  // name, number and native type of the columns the sinks know; a table that is missing is new
+    // By table: what was committed below is wanted by nobody, it is in their copies: neither changes nor shapes nor reasons to halt are told. A table
+    // that is missing is told from `start` on.
+    std::map<TableRef, std::uint64_t> from;
     std::size_t segment_bytes = 1u << 20;
     Millis answer_within{60'000};                // a server that was asked for a sign of life and gives none is taken for gone
     std::string spool_directory = "/var/tmp";    // where transactions wait that are told before they are committed
@@ -193,6 +198,8 @@ public:
     // How long changes may be gathered before they are sent, for this sink to work well. A few milliseconds spare the servers a round trip
     // a commit, which they pay for with more than that once they are busy.
     virtual Millis batch_age() const { return Millis(10); }
+    // Whether a table's changes must come in the source's order: a bus keeps that of each row only.
+    virtual bool needs_order() const { return false; }
 };
 
 // --- A bus: a set's changes through a log that many read ---

@@ -112,6 +112,13 @@ Report status(Context& context, const StatusOptions& options) {
             tables.rows.push_back({set.name, route.table.text(), route.sink, now_state, std::move(rows), dead, std::move(reason)});
             if (now_state == "halted" || dead > 0) report.code = Code::differences;
         }
+        // What goes over a bus is copied, and halts, there as well.
+        for (const TableState& table : known) {
+            const bool routed = std::any_of(set.routes.begin(), set.routes.end(), [&](const Route& r) { return r.table.text() == table.table && r.sink == table.sink; });
+            if (routed) continue;
+            tables.rows.push_back({set.name, table.table, table.sink, table.state, static_cast<std::int64_t>(table.rows), std::int64_t{0}, table.reason});
+            if (table.state == "halted") report.code = Code::differences;
+        }
         if (options.dead_letters) {
             for (const DeadLetter& letter : state.dead_letters(1000, context.deadline())) {
                 letters.rows.push_back({set.name, letter.sink, letter.table, letter.key, letter.column, letter.reason, letter.version, static_cast<std::int64_t>(letter.tries), letter.at});
@@ -237,7 +244,7 @@ Report remove(Context& context, const std::string& name) {
     Report report;
     report.title = context.dry_run ? "sync remove: nothing is changed" : "sync remove";
     Table& todo = report.add_table("removed", "", {{"what"}});
-    todo.rows.push_back({(set.capture_kind == "trigger" ? "triggers that no other set needs, with the last set the log, in " : "replication slot and publication of the set, in ") + set.source.name()});
+    todo.rows.push_back({(set.capture_kind == "poll" ? "what is remembered of its reads, in " + set.home.name() : (set.capture_kind == "trigger" ? "triggers that no other set needs, with the last set the log, in " : "replication slot and publication of the set, in ") + set.source.name())});
     todo.rows.push_back({"its rows in the tables of schema ysdb"});
     report.warnings.push_back("the tables in the sinks stay as they are");
     if (context.dry_run) return report;

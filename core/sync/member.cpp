@@ -16,9 +16,9 @@
 #include "core/base/text.h"
 #include "core/plan/runner_lock.h"
 #include "core/store/lines/lines.h"
+#include "core/sync/outcome.h"
 #include "core/sync/sets.h"
 #include "core/sync/state.h"
-#include "core/value/version_text.h"
 
 namespace ysdb::sync {
 
@@ -78,12 +78,16 @@ private:
             const bool here = std::any_of(set_.tables.begin(), set_.tables.end(), [&](const TableRef& t) { return t.text() == table.table; });
             if (!here) throw Error(Code::refused, "sync " + set_.name + ": " + table.table + " is told to the bus, and not configured here", "give this member the configuration that sync run --to has");
         }
-        refuse_transactions();
+        refuse_sinks_in_order();
         begin_epoch(saved->epoch);
     }
 
-    void refuse_transactions() const {
+    void refuse_sinks_in_order() const {
         for (const Route& route : set_.routes) {
+            if (context_.stores.get(route.sink).changes()->needs_order()) {
+                throw Error(Code::config, "sync " + set_.name + ": store '" + route.sink + "' takes a table's changes in the source's order only, and a bus keeps that of each row",
+                            "give it a set of its own, followed without a bus");
+            }
             if (!route.landing.transactional) continue;
             throw Error(Code::config, "sync " + set_.name + ": store '" + route.sink + "' is transactional, which only a run without a bus can be: members write a table's changes in no one order",
                         "take transactional out of its [[sync.to]]");
@@ -92,7 +96,7 @@ private:
 
     // Nobody of ours tells: the first member writes down that the set goes this way.
     void settle_with_others() {
-        refuse_transactions();
+        refuse_sinks_in_order();
         const std::string way = options_.format + ">" + options_.from;
         const auto session = set_.home.sql()->open_session("ysdb sync " + set_.name + " " + context_.run_id, context_.deadline());
         const auto lock = plan::RunnerLock::acquire(context_, *set_.home.sql(), *session, "sync " + set_.name + " columns", context_.timeout);
@@ -172,11 +176,7 @@ private:
             position = std::max(position, version.position);
             begin_epoch(version.epoch);
         }
-        for (const RejectedChange& row : segment->rejected) {
-            for (const Route& route : set_.routes) {
-                if (route.table == row.table) state_.add_dead_letter({route.sink, row.table.text(), row.key, row.column, row.reason, version_text(row.version)}, context_.deadline());
-            }
-        }
+        add_rejected(context_, state_, set_.routes, *segment);
         told_ = segment->complete;
         positions_.emplace_back(segment->complete, position);
         fault::point("sync.member.tell.before");
@@ -240,16 +240,21 @@ private:
             position_ = std::max(position_, positions_.front().second);
             positions_.pop_front();
         }
-        VitalSigns signs{epoch_, position_, position_, 0, {}};
-        for (const auto& follower : followers_) {
-            signs.sinks.push_back(follower->status());
-            signs.sinks.back().position = position_;
-        }
         try {
-            vitals_.tell(std::move(signs), now);
+            vitals_.tell({epoch_, position_, position_, 0, sink_states()}, now);
         } catch (const Error& error) {
             context_.log.warn("sync.source", {{"store", set_.home.name()}, {"error", error.message()}});   // rows go on without it
         }
+    }
+
+    // With the source's position, not the number of a segment.
+    std::vector<SinkState> sink_states() const {
+        std::vector<SinkState> states;
+        for (const auto& follower : followers_) {
+            states.push_back(follower->status());
+            states.back().position = position_;
+        }
+        return states;
     }
 
     Report end() {
@@ -260,25 +265,7 @@ private:
         Report report;
         report.title = "sync " + set_.name + " from " + options_.from;
         report.beside_data = std::any_of(set_.sinks.begin(), set_.sinks.end(), [&](const std::string& sink) { return lines::writes_stdout(context_.stores.config(sink)); });
-        Table& sinks = report.add_table("sinks", "", {{"sink"}, {"state"}, {"changes", Unit::count}, {"lag_p50_s", Unit::seconds, "lag p50"}, {"lag_p99_s", Unit::seconds, "p99"}, {"error"}});
-        for (const auto& follower : followers_) {
-            const SinkState status = follower->status();
-            sinks.rows.push_back({status.sink, status.state, static_cast<std::int64_t>(status.changes), status.lag_p50_ms / 1000, status.lag_p99_ms / 1000, status.error});
-        }
-        Table& tables = report.add_table("tables", "", {{"table"}, {"sink"}, {"state"}, {"reason"}});
-        for (const TableState& table : state_.tables(context_.deadline())) {
-            tables.rows.push_back({table.table, table.sink, table.state, table.reason});
-            if (table.state != "halted") continue;
-            report.code = Code::partial;
-            report.next = "ysdb sync reset " + table.table + "   (the next sync run --to copies it anew)";
-        }
-        std::uint64_t letters = 0;
-        for (const auto& [_, count] : state_.dead_letter_counts(context_.deadline())) letters += count;
-        report.add_figure("dead_letters", static_cast<std::int64_t>(letters), Unit::count, "dead letters");
-        if (letters > 0 && report.code == Code::ok) {
-            report.code = Code::partial;
-            report.next = "ysdb sync status --dead-letters";
-        }
+        add_outcome(context_, state_, set_.capture_kind, sink_states(), "the next sync run --to copies it anew", report);
         if (!whole) {
             report.code = Code::partial;
             report.warnings.push_back("not everything that was read is in every store: the group's next owner tells it again");

@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <atomic>
+#include <limits>
 #include <map>
 #include <optional>
+#include <set>
 #include <thread>
 
 #include "core/base/fault.h"
@@ -16,10 +18,10 @@
 #include "core/sync/copy/copies.h"
 #include "core/sync/follow/vitals.h"
 #include "core/sync/follow/watermark.h"
+#include "core/sync/outcome.h"
 #include "core/sync/sets.h"
 #include "core/sync/standing.h"
 #include "core/sync/state.h"
-#include "core/value/version_text.h"
 
 namespace ysdb::sync {
 
@@ -45,7 +47,6 @@ public:
         Standing standing(context_, set_, state_);
         settled_ = standing.settle(told_before_);
         told_before_ = standing.told();
-        watermark_.begin(settled_.confirmed);
         copies_.emplace(context_, set_, state_, settled_.epoch, options_.copy);
         start_followers();
         open_stream();
@@ -70,13 +71,17 @@ public:
     }
 
     // The position of the last change that was told to any sink; none: what was told before is not known.
-    std::optional<std::uint64_t> told() const { return told_before_ ? std::optional(std::max(*told_before_, watermark_.highest())) : std::nullopt; }
+    std::optional<std::uint64_t> told() const {
+        if (!told_before_) return std::nullopt;
+        return std::max({*told_before_, watermark_.highest(), copies_ ? copies_->highest_view() : 0});
+    }
 
 private:
     // They may be waiting for a sink: the sinks end first, and are taken apart only when nobody uses them.
     void end_copies() {
         copies_->request_stop();
         for (const auto& follower : followers_) follower->stop();
+        stream_.reset();   // a copy may be waiting for it, too
         copies_->join();
     }
 
@@ -96,30 +101,41 @@ private:
             policy.batch_age = std::min(policy.batch_age, set_.sink(context_, sink).changes()->batch_age());
             followers_.push_back(std::make_unique<Follower>(context_, state_, set_.sink(context_, sink), set_.routes_to(sink), policy));
         }
-        std::map<TableRef, bool> followed;   // by a sink that knows its columns
+        const std::uint64_t now = set_.capture.look(set_.name, context_.deadline()).position;
+        std::set<TableRef> followed;   // by a sink that knows its columns
+        const auto want = [&](const TableRef& table, std::uint64_t position) {
+            const auto [known, fresh] = from_.emplace(table, position);
+            if (!fresh) known->second = std::min(known->second, position);
+        };
         for (const TableState& table : state_.tables(context_.deadline())) {
             const auto route = std::find_if(set_.routes.begin(), set_.routes.end(), [&](const Route& r) { return r.table.text() == table.table && r.sink == table.sink; });
             if (route == set_.routes.end()) continue;
             Follower& follower = follower_of(table.sink);
             if (table.state == "following") {
                 follower.activate(route->table, table.reshaped);
-                followed[route->table] = true;
+                followed.insert(route->table);
+                want(route->table, table.position);
             } else if (table.state != "halted" && follower.takes_copies(route->table)) {
-                copies_->add(follower, route->table, table.state == "copying");
+                want(route->table, copies_->add(follower, route->table, table.state == "copying", now));
             } else if (table.state != "halted") {
                 follower.activate(route->table, {});
+                want(route->table, settled_.confirmed);
                 state_.set_table({table.table, table.sink, "following", settled_.confirmed}, context_.deadline());
             }
         }
+        std::map<TableRef, std::vector<ColumnInfo>> known;
         for (auto& [table, columns] : state_.shapes(context_.deadline())) {
-            if (followed.contains(table)) known_[table] = std::move(columns);
+            if (followed.contains(table)) known[table] = std::move(columns);
         }
         for (const TableRef& table : set_.tables) {
-            if (known_.contains(table)) continue;
+            want(table, std::numeric_limits<std::uint64_t>::max());   // halted everywhere
+            if (known.contains(table)) continue;
+            // Of a moment behind `now`: what it has more than the stream tells there, the copies have as well.
             const TableInfo info = set_.capture.describe(table, context_.deadline());
-            known_[table] = info.columns;
+            known[table] = info.columns;
             state_.set_shape(info, context_.deadline());
         }
+        watermark_.begin(settled_.confirmed, std::move(known));
     }
 
     Follower& follower_of(const std::string& sink) {
@@ -132,7 +148,8 @@ private:
         options.tables = set_.tables;
         options.epoch = settled_.epoch;
         options.start = watermark_.start();
-        options.known = known_;
+        options.known = watermark_.known();
+        options.from = from_;
         options.answer_within = context_.timeout * 2;
         options.spool_directory = options_.spool_directory;
         stream_ = set_.capture.open(options, context_.deadline());
@@ -153,7 +170,9 @@ private:
                 hold_back();
                 stream_->acknowledge(watermark_.confirmed());
                 vitals_.alive();
+                lock_->check();
                 pause_ = Millis(200);
+                tell_halted_anew();
                 if (options_.until_caught_up && caught_up()) break;
             } catch (const Error& error) {
                 if (error.code() == Code::interrupted) break;
@@ -207,25 +226,39 @@ private:
     }
 
     void hand_out(std::shared_ptr<Segment> segment) {
-        for (const RejectedChange& row : segment->rejected) {
-            for (const Route& route : set_.configured) {
-                if (route.table == row.table) state_.add_dead_letter({route.sink, row.table.text(), row.key, row.column, row.reason, version_text(row.version)}, context_.deadline());
-            }
-        }
+        add_rejected(context_, state_, set_.configured, *segment);
         for (const SegmentPart& part : segment->parts) {
-            if (part.kind == SegmentPart::Kind::shape) known_[part.table->ref] = part.table->columns;
+            if (part.kind == SegmentPart::Kind::halt && copies_->wants(part.table->ref)) halted_.insert(part.table->ref);
         }
         watermark_.tell(*segment);
         for (const auto& follower : followers_) follower->push(segment);
+        whole_ = segment->complete != 0 && segment->whole >= segment->parts.size();
+    }
+
+    // A source tells nothing more of a table behind the halt. Where a copy is on its way all the same, which begins anew then, it is wanted again from
+    // there on, as it is now.
+    void tell_halted_anew() {
+        if (halted_.empty() || !whole_) return;
+        for (const TableRef& table : halted_) {
+            try {
+                const TableInfo info = set_.capture.describe(table, context_.deadline());
+                state_.set_shape(info, context_.deadline());
+                watermark_.know(info);
+            } catch (const Error& error) {
+                if (error.code() != Code::refused) throw;   // its copy says why
+            }
+        }
+        halted_.clear();
+        stream_.reset();
     }
 
     // What a sink cannot take waits for it in memory, then on disk; what happens then is the set's to say. Whoever waits here still tells the
     // source that this side lives.
     void hold_back() {
-        for (const auto& follower : followers_) {
-            if (const auto failure = follower->failure()) throw *failure;
-        }
         while (!context_.stop.stop_requested()) {
+            for (const auto& follower : followers_) {
+                if (const auto failure = follower->failure()) throw *failure;
+            }
             if (Follower* const heavy = too_heavy_.exchange(nullptr)) give_up(*heavy, "the source kept more than max_slot_wal for it");
             // Of several, one that is stuck: it is the one that something can be done about.
             auto full = followers_.end();
@@ -276,9 +309,11 @@ private:
             try {
                 confirm();
                 say_status();
+                kept_.clear();
                 pause = keep_every;
             } catch (const Error& error) {
-                context_.log.debug("sync.keep", {{"store", set_.source.name()}, {"error", error.message()}});  // reading says it, too
+                if (error.message() != kept_) context_.log.warn("sync.keep", {{"store", set_.home.name()}, {"error", error.message()}});
+                kept_ = error.message();
                 pause = std::min(std::max(pause, Millis(500)) * 2, Millis(10'000));
             }
         }
@@ -334,7 +369,8 @@ private:
         Report report;
         report.title = "sync " + set_.name;
         report.beside_data = std::any_of(set_.sinks.begin(), set_.sinks.end(), [&](const std::string& sink) { return lines::writes_stdout(set_.sink(context_, sink).config()); });
-        fill(report);
+        add_outcome(context_, state_, set_.capture_kind, vital_signs().sinks, "the next run copies it anew", report);
+        report.add_figure("confirmed", position_text(set_.capture_kind, watermark_.confirmed()));
         if (!whole) {
             report.code = Code::partial;
             report.warnings.push_back("not everything that was read is in every store");
@@ -359,30 +395,6 @@ private:
         }
     }
 
-    void fill(Report& report) {
-        Table& sinks = report.add_table("sinks", "", {{"sink"}, {"state"}, {"position"}, {"changes", Unit::count}, {"lag_p50_s", Unit::seconds, "lag p50"}, {"lag_p99_s", Unit::seconds, "p99"}, {"error"}});
-        for (const auto& follower : followers_) {
-            const SinkState status = follower->status();
-            sinks.rows.push_back({status.sink, status.state, position_text(set_.capture_kind, status.position), static_cast<std::int64_t>(status.changes), status.lag_p50_ms / 1000, status.lag_p99_ms / 1000, status.error});
-        }
-        Table& tables = report.add_table("tables", "", {{"table"}, {"sink"}, {"state"}, {"copied", Unit::count, "rows copied"}, {"rejected", Unit::count}, {"reason"}});
-        for (const TableState& table : state_.tables(context_.deadline())) {
-            tables.rows.push_back({table.table, table.sink, table.state, static_cast<std::int64_t>(table.rows), static_cast<std::int64_t>(table.rejected), table.reason});
-            if (table.state == "halted") {
-                report.code = Code::partial;
-                report.next = "ysdb sync reset " + table.table + "   (copies it anew)";
-            }
-        }
-        std::uint64_t letters = 0;
-        for (const auto& [_, count] : state_.dead_letter_counts(context_.deadline())) letters += count;
-        report.add_figure("dead_letters", static_cast<std::int64_t>(letters), Unit::count, "dead letters");
-        report.add_figure("confirmed", position_text(set_.capture_kind, watermark_.confirmed()));
-        if (letters > 0 && report.code == Code::ok) {
-            report.code = Code::partial;
-            report.next = "ysdb sync status --dead-letters";
-        }
-    }
-
     Context& context_;
     const RunOptions& options_;
     std::optional<std::uint64_t> told_before_;
@@ -391,7 +403,9 @@ private:
     std::unique_ptr<SqlSession> session_;
     std::optional<plan::RunnerLock> lock_;   // after the session that holds it
     SetState settled_;
-    std::map<TableRef, std::vector<ColumnInfo>> known_;    // as told
+    std::map<TableRef, std::uint64_t> from_;               // CaptureOptions
+    std::set<TableRef> halted_;                            // by the source, while they are copied
+    bool whole_ = false;                                   // what was handed out last ends with a whole transaction
     Watermark watermark_;
     Vitals vitals_;
     std::uint64_t target_ = 0;       // until_caught_up
@@ -399,6 +413,7 @@ private:
     bool failed_over_ = false;
     std::atomic<Follower*> too_heavy_{nullptr};   // to be given up
     std::uint64_t retained_bytes_ = 0;            // the keeper's
+    std::string kept_;                            // its last failure
     Millis pause_{200};
     std::unique_ptr<ChangeSource> stream_;
     std::vector<std::unique_ptr<Follower>> followers_;

@@ -79,11 +79,14 @@ public:
         if (!first_.parts.empty()) return std::exchange(first_, Segment{});
         Segment segment = inner_->read(wait, std::move(stop));
         std::vector<SegmentPart> parts;
+        std::size_t whole = 0;
         for (SegmentPart& part : segment.parts) {
+            if (static_cast<std::size_t>(&part - segment.parts.data()) == segment.whole) whole = parts.size();
             const SyncTable* choice = choice_of(set_, part.table->ref);
             if (choice == nullptr) parts.push_back(std::move(part));
             else if (auto some = narrow_part(*choice, std::move(part))) parts.push_back(std::move(*some));
         }
+        if (segment.whole < segment.parts.size()) segment.whole = whole;
         segment.parts = std::move(parts);
         return segment;
     }

@@ -45,13 +45,16 @@ std::string Standing::reset_hint() const { return "ysdb sync reset" + std::strin
 void Standing::check(const SetState& saved, const CaptureState& now, std::uint64_t confirmed) const {
     const std::string reset = reset_hint();
     const bool log = set_.capture_kind == "trigger";   // positions are ticks of its log
-    const std::string place = (log ? "the place in cdc.change_log of sync " : "the replication slot of sync ") + set_.name;
+    const std::string place = (set_.capture_kind == "poll" ? "what is remembered of the reads of sync " : log ? "the place in cdc.change_log of sync " : "the replication slot of sync ") + set_.name;
     const auto text = [&](std::uint64_t position) { return position_text(set_.capture_kind, position); };
     if (saved.system != now.system) {
         throw Error(Code::refused, fmt::format("store '{}' is another cluster ({}) than the one this set has followed ({})", set_.source.name(), now.system, saved.system), reset);
     }
     if (!now.installed) throw Error(Code::refused, place + " is gone: what was committed since is lost to it", reset);
     if (now.health == "lost") throw Error(Code::refused, "the server gave up " + place + " (max_slot_wal_keep_size)", reset);
+    if (set_.capture_kind == "poll" && now.position < confirmed) {
+        throw Error(Code::refused, fmt::format("sync {} counts from {} again, and was at {}: what it remembered of '{}' was taken away", set_.name, text(now.position), text(confirmed), set_.source.name()), reset);
+    }
     if (now.confirmed > confirmed) {
         throw Error(Code::refused, fmt::format("{} is at {}, ahead of {} where this set was: somebody else has read it, or made it anew", place, text(now.confirmed), text(confirmed)), reset);
     }
@@ -106,6 +109,11 @@ std::optional<SetState> Standing::go_on(const SetState& saved, const CaptureStat
     for (const TableState& table : state_.tables(context_.deadline())) {
         const auto route = std::find_if(set_.routes.begin(), set_.routes.end(), [&](const Route& r) { return r.table.text() == table.table && r.sink == table.sink; });
         if (route == set_.routes.end() || table.state != "following") continue;
+        if (table.position > *parted) {   // copied beyond it: changes behind that point are wanted again
+            TableState back = table;
+            back.position = *parted;
+            state_.set_table(back, context_.deadline());
+        }
         if (!told || *told >= *parted) {
             const auto repaired = rewind(context_, set_, state_, *route, {saved.epoch, *parted, 0}, next.epoch);
             if (!repaired) {

@@ -176,3 +176,12 @@ TEST_CASE("changes that triggers captured go over the bus as well") {
     site.apply();
     CHECK(site.equal());
 }
+
+TEST_CASE("a copy that takes several views of the source keeps the rows of all of them") {
+    BusSite site;
+    site.source("CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT g, repeat('x', 100) || g FROM generate_series(1, 30000) g; ANALYZE t");
+    site.json({"sync", "run", "--to", "events", "--partitions", "4", "--until-caught-up", "--workers", "1", "--range-rows", "3000", "--view-age", "1ms"});
+    site.apply();
+    CHECK(site.target_count("t FINAL") == 30'000);
+    CHECK(site.equal());
+}

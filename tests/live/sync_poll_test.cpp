@@ -301,3 +301,16 @@ TEST_CASE("while it runs, changes arrive within the time between two reads, thro
         if (round < 4) running = std::make_unique<Running>(site.directory(), std::vector<std::string>{"sync", "run"});
     }
 }
+
+TEST_CASE("a view whose key is not unique when it is copied first is halted with the reason, and the others are followed") {
+    PollSite site("[[sync.table]]\nname = \"v\"\nkey = [\"k\"]", "\"v\", \"w\"");
+    site.source("CREATE TABLE v (k Int32, n Int32) ENGINE = MergeTree ORDER BY k");
+    site.source("INSERT INTO v VALUES (1, 1), (1, 2), (2, 1)");
+    site.source("CREATE TABLE w (k Int32, n Int32) ENGINE = MergeTree PRIMARY KEY k ORDER BY k");
+    site.source("INSERT INTO w VALUES (1, 1)");
+    for (int i = 0; i < 2; ++i) {   // and again, when it is halted
+        site.catch_up(8);
+        CHECK(site.state().find("halted: ") == 0);
+    }
+    CHECK(site.target("SELECT count() FROM w_current").row(0).integer(0) == 1);
+}

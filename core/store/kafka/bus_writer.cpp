@@ -68,7 +68,8 @@ public:
     void apply(const ChangeBatch& batch, const std::string&, Deadline deadline, const std::function<void(RejectedRow)>& rejected) override {
         const std::lock_guard lock(mutex_);
         begin(batch.version(0).epoch, deadline);
-        version_ = batch.version(0);
+        // Of the first view: members remove what is older than the copy, and a long one has rows of several views.
+        if (!version_ || batch.version(0) < *version_) version_ = batch.version(0);
         rows_.send(batch, shape_, 0, deadline, [&](std::size_t row, RejectedRow refused) {
             refused.row = row;
             rejected(std::move(refused));

@@ -643,6 +643,8 @@ public:
 
     // Each flush is a commit, which waits for the disk.
     Millis batch_age() const override { return Millis(100); }
+    // What is not beyond the version of the last flush is taken for known.
+    bool needs_order() const override { return true; }
 
 private:
     Place place_;

@@ -187,7 +187,7 @@ private:
         const SqlResult gaps = session_->query("SELECT relation::bigint FROM cdc.captured WHERE set_name = $1 AND gap > $2 AND gap <= $3", Params{options_.set, std::to_string(told_), next.text(0)}, deadline);
         for (std::size_t i = 0; i < gaps.rows(); ++i) {
             const auto found = tables_.find(static_cast<std::uint32_t>(gaps.row(i).integer(0)));
-            if (found != tables_.end()) halt(found->second, "its triggers were gone for a time: changes are missing");
+            if (found != tables_.end() && wanted(found->second)) halt(found->second, "its triggers were gone for a time: changes are missing");
         }
         const SqlResult earlier = session_->query("SELECT pg_snapshot_xmax(s), (SELECT string_agg(x::text, ',') FROM pg_snapshot_xip(s) x) FROM CAST($1 AS pg_snapshot) s", Params{snapshot_}, deadline);
         // The transactions that this tick sees and the one before did not: those begun since, and those then under way, one by one.
@@ -197,6 +197,12 @@ private:
         if (!earlier.row(0).null(1)) sql += " UNION ALL " + select + "= ANY ('{" + earlier.row(0).text(1) + "}'::xid8[])";
         stream_->start_copy_out("COPY (SELECT relation, what, shape, old_text, new_text, timestamp FROM (" + sql + ") changes ORDER BY sequence) TO STDOUT (FORMAT binary)", deadline);
         header_ = true;
+    }
+
+    // Whether anybody wants what happened to it in this tick.
+    bool wanted(const Followed& table) const {
+        const auto from = options_.from.find(table.ref);
+        return from == options_.from.end() || tick_ >= from->second;
     }
 
     // --- one row of the log ---
@@ -235,7 +241,7 @@ private:
         builder_.segment().commit_micros = std::max(builder_.segment().commit_micros, changed);
         builder_.committed(changed);
         Followed& table = tables_.at(static_cast<std::uint32_t>(columns[0].number()));
-        if (!table.halted) take(table, columns[1].bytes.empty() ? '?' : columns[1].bytes[0], columns[2].number(), columns[3], columns[4]);
+        if (!table.halted && wanted(table)) take(table, columns[1].bytes.empty() ? '?' : columns[1].bytes[0], columns[2].number(), columns[3], columns[4]);
         return true;
     }
 

@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 #include <unordered_map>
+#include <utility>
 
 #include "core/store/postgres/catalog.h"
 #include "core/store/postgres/fields.h"
@@ -32,6 +33,10 @@ struct Relation {
     std::shared_ptr<const TableInfo> table;   // null: not followed
     std::vector<Field> binary, text;
     bool halted = false;
+    // Described where nobody wants it yet: told with the first change that somebody wants, unless that halts the table.
+    bool untold = false;
+    std::string cannot;                       // why not, then
+    std::map<std::string, AddedColumn> added;
     SegmentBuilder::Open open;
 };
 
@@ -142,7 +147,10 @@ private:
             message.integer<std::int64_t>();
             const bool answer = message.byte() != 0;
             received_ = std::max(received_, end);
-            if (!in_transaction_) builder_.segment().complete = std::max(builder_.segment().complete, end);
+            if (!in_transaction_) {
+                builder_.segment().complete = std::max(builder_.segment().complete, end);
+                builder_.segment().whole = builder_.segment().parts.size();
+            }
             if (answer) send_feedback(false);
         } else if (kind == 'w') {
             received_ = std::max(received_, message.integer<std::uint64_t>());
@@ -216,6 +224,7 @@ private:
     void commit() {
         in_transaction_ = false;
         builder_.segment().complete = end_position_;
+        builder_.segment().whole = builder_.segment().parts.size();
         builder_.segment().commit_micros = commit_micros_;
         if (builder_.segment().first_commit_micros == 0) builder_.segment().first_commit_micros = commit_micros_;
     }
@@ -262,7 +271,16 @@ private:
     Relation* changed(MessageReader& message) {
         const auto found = relations_.find(message.integer<std::uint32_t>());
         if (found == relations_.end()) throw Error(Code::internal, "the server told a change of a relation that it had not described");
-        return found->second.table == nullptr || found->second.halted || skipped_ ? nullptr : &found->second;
+        Relation& relation = found->second;
+        if (relation.table == nullptr || relation.halted || skipped_ || !wanted(relation.table->ref)) return nullptr;
+        if (std::exchange(relation.untold, false)) tell_shape(relation);
+        return relation.halted ? nullptr : &relation;
+    }
+
+    // Whether anybody wants what this transaction did to the table.
+    bool wanted(const TableRef& table) const {
+        const auto from = options_.from.find(table);
+        return from == options_.from.end() || position_ >= from->second;
     }
 
     // Two ordinals a message, for the row that goes and the row that comes; also of tables that are not followed, so that a replay counts the
@@ -404,7 +422,7 @@ private:
         const auto before = relation.table;
         relation = {};
         if (!followed_.contains(ref)) {
-            if (before != nullptr) {
+            if (before != nullptr && wanted(before->ref)) {
                 halt(relation, before, "the table is now called " + ref.text());
                 relation.table = nullptr;
             }
@@ -420,9 +438,16 @@ private:
             relation.binary.push_back(binary_field(column.type));
             relation.text.push_back(text_field(column.type));
         }
-        if (const std::string why = cannot_follow(told, *table); !why.empty()) return halt(relation, table, why);
-        // Of the change before: a description is none, and comes as the connection pleases.
-        SegmentPart part = shapes_.tell(table, facts.added, version_coming());
+        relation.cannot = cannot_follow(told, *table);
+        relation.added = facts.added;
+        if (!wanted(ref)) relation.untold = true;
+        else tell_shape(relation);
+    }
+
+    // Of the change before: a description is none, and comes as the connection pleases.
+    void tell_shape(Relation& relation) {
+        if (!relation.cannot.empty()) return halt(relation, relation.table, relation.cannot);
+        SegmentPart part = shapes_.tell(relation.table, relation.added, version_coming());
         relation.halted = part.kind == SegmentPart::Kind::halt;
         builder_.add(relation.open, std::move(part));
     }
@@ -464,7 +489,7 @@ private:
 
     // Told here and not when the next row is described: that may come in another run, when the catalog has forgotten what older rows hold.
     void definition_told(Relation& relation, const TableFacts& facts) {
-        if (relation.halted) return;
+        if (relation.halted || !wanted(facts.ref)) return;
         std::map<int, ToldColumn> columns;
         for (const auto& [name, fact] : facts.columns) {
             if (!fact.generated && fact.type.oid != 0) columns[fact.number] = {name, fact.type, fact.number, fact.nullable, fact.comment};
@@ -483,7 +508,7 @@ private:
     void partition_truncated(std::string_view message) {
         const auto json = nlohmann::json::parse(message);
         const TableRef ref{json.at("schema"), json.at("name")};
-        if (!followed_.contains(ref) || truncated_.contains(ref)) return;
+        if (!followed_.contains(ref) || truncated_.contains(ref) || !wanted(ref)) return;
         Relation& relation = relations_[json.at("relation").get<std::uint32_t>()];
         if (relation.halted) return;
         const auto table = std::make_shared<TableInfo>();

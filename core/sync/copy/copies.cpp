@@ -31,6 +31,7 @@ struct Copies::Copy {
     CopyProgress progress;
     std::unique_ptr<SourceSnapshot> view = {};
     std::uint64_t position = 0;    // of the first view
+    std::uint64_t last_view = 0;
 };
 
 // What was begun and can be gone on with, if the sink still has it.
@@ -40,13 +41,24 @@ std::optional<CopyProgress> Copies::unfinished(const TableInfo& table, const Fol
     return progress;
 }
 
-void Copies::add(Follower& follower, const TableRef& table, bool begun) {
+std::uint64_t Copies::add(Follower& follower, const TableRef& table, bool begun, std::uint64_t now) {
     Wanted wanted{table};
+    std::uint64_t from = now;
     if (begun) {
         const TableInfo info = set_.capture.describe(table, context_.deadline());
-        if (const auto progress = unfinished(info, follower)) wanted.begun = follower.resume_copy(info, progress->run, true);
+        if (const auto progress = unfinished(info, follower)) {
+            wanted.begun = follower.resume_copy(info, progress->run, true);
+            from = progress->version.position;
+        }
     }
     wanted_[&follower].push_back(std::move(wanted));
+    unfinished_[&follower].insert(table);
+    return from;
+}
+
+bool Copies::wants(const TableRef& table) const {
+    const std::lock_guard lock(mutex_);
+    return std::any_of(unfinished_.begin(), unfinished_.end(), [&](const auto& entry) { return entry.second.contains(table); });
 }
 
 void Copies::start() {
@@ -70,6 +82,8 @@ void Copies::give_up(const Follower& follower) {
     found->second.request_stop();
     found->second.join();
     threads_.erase(found);
+    const std::lock_guard lock(mutex_);
+    unfinished_.erase(&follower);
 }
 
 void Copies::request_stop() {
@@ -86,11 +100,19 @@ void Copies::copy_into(Follower& follower, std::vector<Wanted>& tables, const st
     constexpr RetryPolicy tries{std::numeric_limits<int>::max(), Millis(500), Millis(10'000)};
     int attempt = 0;
     for (Wanted& wanted : tables) {
-        retry(tries, Deadline::never(), stop,
-              [&] { copy_table(follower, wanted, fmt::format("{}_{}", context_.run_id, ++attempt), stop); },
-              [&](int, const Error& error, Millis) {
-                  context_.log.warn("sync.copy", {{"table", wanted.table.text()}, {"sink", follower.name()}, {"error", error.message()}});
-              });
+        try {
+            retry(tries, Deadline::never(), stop,
+                  [&] { copy_table(follower, wanted, fmt::format("{}_{}", context_.run_id, ++attempt), stop); },
+                  [&](int, const Error& error, Millis) {
+                      context_.log.warn("sync.copy", {{"table", wanted.table.text()}, {"sink", follower.name()}, {"error", error.message()}});
+                  });
+        } catch (const Error& error) {
+            // What is wrong with one table is no reason to leave the others behind.
+            if (error.code() != Code::refused) throw;
+            follower.halt(wanted.table, error.message() + (error.hint().empty() ? "" : "; " + error.hint()));
+        }
+        const std::lock_guard lock(mutex_);
+        unfinished_[&follower].erase(wanted.table);
     }
 }
 
@@ -118,11 +140,19 @@ void Copies::copy_table(Follower& follower, Wanted& wanted, const std::string& r
     // From here on changes go into the copy; each view is of a position behind that.
     copy_ranges(copy, stop);
     copy.writer->flush(context_.deadline());
+    wait_for_stream(copy, stop);
     // Not to be taken up once it may have taken the old table's place.
     log_.forget(table, follower.name(), context_.deadline());
-    follower.finish_copy(wanted.table, copy.progress.run);
-    state_.set_table({table, follower.name(), "following", copy.position, copy.progress.rows, copy.progress.rejected}, context_.deadline());
-    fault::point("sync.copy.state.after");
+    follower.finish_copy(wanted.table, copy.progress.run, {table, follower.name(), "following", copy.position, copy.progress.rows, copy.progress.rejected});
+}
+
+// A copy is whole once the stream has passed its last view (law 3): until then rows come and go in it that the source has not had for long, and
+// what would halt the table may be on its way.
+void Copies::wait_for_stream(const Copy& copy, const std::stop_token& stop) const {
+    while (copy.follower.durable() < copy.last_view) {
+        if (!pause_for(Millis(20), stop)) throw Error(Code::interrupted, "interrupted while the changes beside the copy of " + copy.table.ref.text() + " were told");
+        if (const auto failure = copy.follower.failure()) throw *failure;
+    }
 }
 
 // A view of the table as it is now. Its definition stays as it is for as long as the view holds its lock. What earlier views have read must still be
@@ -133,6 +163,8 @@ void Copies::look(Copy& copy) {
     fault::point("sync.copy.snapshot.before");
     copy.view = set_.capture.snapshot(set_.name, tables, context_.deadline());
     fault::point("sync.copy.snapshot.after");
+    copy.last_view = copy.view->position();
+    for (std::uint64_t highest = highest_view_; highest < copy.last_view && !highest_view_.compare_exchange_weak(highest, copy.last_view);) {}
     const std::string name = copy.table.ref.text();
     const auto begin_anew = [&](const std::string& why) {
         log_.forget(name, copy.follower.name(), context_.deadline());
@@ -200,6 +232,7 @@ void Copies::copy_ranges(Copy& copy, const std::stop_token& stop) {
         };
         copy_rows(context_, work, count, stop);
     } while (std::find(progress.done.begin(), progress.done.end(), false) != progress.done.end());
+    copy.view.reset();   // the source's vacuum waits for it
 }
 
 }  // namespace ysdb::sync

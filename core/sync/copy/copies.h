@@ -12,6 +12,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <thread>
@@ -40,8 +41,13 @@ public:
 
     // Before the follower is told anything: what an earlier run has copied is worth something only with every change since. The follower
     // must live until join() returned.
-    void add(Follower& follower, const TableRef& table, bool begun);
+    // Returns from which position on it needs changes: `now`, unless it goes on with what an earlier run has begun.
+    std::uint64_t add(Follower& follower, const TableRef& table, bool begun, std::uint64_t now);
     void start();
+    // Whether a copy of the table is still to be made, or to be ended.
+    bool wants(const TableRef& table) const;
+    // No change below is missing from a copy that any sink was given rows of.
+    std::uint64_t highest_view() const { return highest_view_; }
 
     bool working() const { return working_ > 0; }
     // Why they ended before they were done, once they did.
@@ -69,6 +75,7 @@ private:
     std::optional<CopyProgress> unfinished(const TableInfo& table, const Follower& follower);
     void look(Copy& copy);
     void copy_ranges(Copy& copy, const std::stop_token& stop);
+    void wait_for_stream(const Copy& copy, const std::stop_token& stop) const;
 
     Context& context_;
     const SyncSet& set_;
@@ -78,6 +85,8 @@ private:
     CopyOptions options_;
     std::map<Follower*, std::vector<Wanted>> wanted_;
     std::atomic<int> working_{0}, view_{0};
+    std::atomic<std::uint64_t> highest_view_{0};
+    std::map<const Follower*, std::set<TableRef>> unfinished_;   // under the lock
     mutable std::mutex mutex_;
     std::optional<Error> error_;
     std::map<const Follower*, std::jthread> threads_;   // last: they use all of the above

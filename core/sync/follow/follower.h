@@ -6,7 +6,6 @@
 #include <deque>
 #include <functional>
 #include <future>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -17,6 +16,7 @@
 #include "core/context.h"
 #include "core/store/changes.h"
 #include "core/sync/follow/lag.h"
+#include "core/sync/follow/sink_tables.h"
 #include "core/sync/follow/spill.h"
 #include "core/sync/routes.h"
 #include "core/sync/state.h"
@@ -73,21 +73,11 @@ public:
     // One that was begun, by a run that died (`first`: nothing was pushed yet) or by a try that failed: null where the sink has none, or changes were
     // left out of it meanwhile. Waits until the sink can be reached; the promise is broken when this ends before.
     std::future<std::unique_ptr<RowWriter>> resume_copy(const TableInfo& table, const std::string& run, bool first);
-    // Throws Error(refused, retryable) when the table was halted since the copy was begun.
-    void finish_copy(const TableRef& table, const std::string& run);
+    // SinkTables::finish_copy.
+    void finish_copy(const TableRef& table, const std::string& run, const TableState& followed);
     void reject_copied(const TableRef& table, const RejectedRow& row, const Version& version);
 
 private:
-    struct Table {
-        Route route;
-        std::unique_ptr<ChangeWriter> writer;
-        bool active = false;
-        bool touched = false;                        // has changes that are not flushed
-        std::shared_ptr<const TableInfo> shape;      // as told last
-        Version reshaped;                            // rows up to here are in the sink, in older columns
-        bool isolated = false;                       // what is not flushed was told row by row
-    };
-
     // What waits for the sink, in order: a segment, or a number of them in the spill.
     struct Waiting {
         std::shared_ptr<const Segment> segment;
@@ -98,21 +88,11 @@ private:
     void in_thread(std::function<void()> work);
     void work(std::stop_token stop);
     std::shared_ptr<const Segment> next_waiting();
-    void take(const std::shared_ptr<const Segment>& segment);
-    void apply(const SegmentPart& part);
-    void apply_rows(Table& table, const ChangeBatch& changes);
-    void reshape(Table& table, const SegmentPart& part);
+    void take(Segments segments);
     void flush();
     void attempt(const std::function<void()>& what, std::stop_token stop);
     void repeat();
-    void isolate(Table& table);
-    std::uint64_t isolate_rows(Table& table, const ChangeBatch& changes, std::size_t from, std::size_t to);
-    void dead_letter(const Table& table, const RejectedRow& rejected, const Version& version);
     void say(const std::string& state, const std::string& error);
-    void halt_here(Table& table, const std::string& reason);
-    void follow_again(Table& table, const SegmentPart& part);
-    ChangeWriter& writer_of(Table& table);
-    Table* find(const TableRef& table);
 
     Context& context_;
     SyncState& state_;
@@ -121,12 +101,11 @@ private:
     FollowPolicy policy_;
 
     // The thread's own.
-    std::map<TableRef, Table> tables_;
+    SinkTables tables_;
     std::vector<std::shared_ptr<const Segment>> unflushed_;
     std::size_t unflushed_bytes_ = 0;
     std::uint64_t unflushed_rows_ = 0;
     SteadyClock::time_point oldest_;
-    Table* current_ = nullptr;                       // whose writer is at work
 
     mutable std::mutex mutex_;
     std::condition_variable_any wake_;
@@ -135,6 +114,7 @@ private:
     Spill spill_;
     bool spill_refused_ = false;                     // the last push was
     bool given_up_ = false;
+    bool ended_ = false;                             // nobody takes commands any more
     std::optional<Error> failure_;
     std::deque<std::packaged_task<void()>> commands_;
     std::size_t backlog_ = 0;                        // in memory, not flushed

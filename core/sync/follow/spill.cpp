@@ -105,7 +105,8 @@ Spill::~Spill() = default;
 
 // The names of all members: one that is added has to be kept as well, or said to be left out.
 bool Spill::push(const Segment& segment) {
-    const auto& [parts, rejected, complete, commit_micros, first_commit_micros, rows, bytes] = segment;
+    const auto& [parts, rejected, complete, commit_micros, first_commit_micros, rows, bytes, whole] = segment;   // the last is of use to who hands it out
+    (void)whole;
     record_.clear();
     put(record_, complete);
     put(record_, commit_micros);

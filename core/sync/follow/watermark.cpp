@@ -1,22 +1,47 @@
 #include "core/sync/follow/watermark.h"
 
-#include <map>
-#include <vector>
+#include <utility>
 
 #include "core/base/fault.h"
 
 namespace ysdb::sync {
 
+void Watermark::begin(std::uint64_t confirmed, std::map<TableRef, std::vector<ColumnInfo>> known) {
+    confirmed_ = confirmed;
+    const std::lock_guard lock(mutex_);
+    known_ = std::move(known);
+}
+
+std::map<TableRef, std::vector<ColumnInfo>> Watermark::known() const {
+    const std::lock_guard lock(mutex_);
+    return known_;
+}
+
+void Watermark::know(const TableInfo& table) {
+    const std::lock_guard lock(mutex_);
+    known_[table.ref] = table.columns;
+}
+
 void Watermark::tell(const Segment& segment) {
     const std::lock_guard lock(mutex_);
-    for (const SegmentPart& part : segment.parts) {
-        if (part.kind == SegmentPart::Kind::shape) shapes_.push_back({0, part.table});
+    std::size_t open = 0;   // shapes of a transaction that is not whole with this segment
+    for (std::size_t i = 0; i < segment.parts.size(); ++i) {
+        const SegmentPart& part = segment.parts[i];
+        if (part.kind == SegmentPart::Kind::shape) {
+            shapes_.push_back({0, part.table});
+            open += i >= segment.whole ? 1 : 0;
+        }
         const bool rows = part.kind == SegmentPart::Kind::rows && !part.changes.versions.empty();
         highest_ = std::max(highest_.load(), rows ? part.changes.versions.back().position : part.version.position);
     }
     if (segment.complete == 0) return;
     told_ = segment.complete;
-    for (auto shape = shapes_.rbegin(); shape != shapes_.rend() && shape->complete == 0; ++shape) shape->complete = segment.complete;
+    for (std::size_t i = 0; i + open < shapes_.size(); ++i) {
+        ToldShape& shape = shapes_[i];
+        if (shape.complete != 0) continue;
+        shape.complete = segment.complete;
+        known_[shape.table->ref] = shape.table->columns;
+    }
 }
 
 void Watermark::confirm(std::uint64_t durable) {

@@ -5,8 +5,10 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <mutex>
+#include <vector>
 
 #include "core/context.h"
 #include "core/store/changes.h"
@@ -19,7 +21,8 @@ class Watermark {
 public:
     Watermark(Context& context, SyncState& state) : context_(context), state_(state) {}
 
-    void begin(std::uint64_t confirmed) { confirmed_ = confirmed; }
+    // `known`: the columns that tables have up to there.
+    void begin(std::uint64_t confirmed, std::map<TableRef, std::vector<ColumnInfo>> known);
     // A segment that is about to be handed to the sinks.
     void tell(const Segment& segment);
     // Everything below `durable` is in every sink: written down in the source, with the columns that tables were told with up to there, so
@@ -29,6 +32,10 @@ public:
     std::uint64_t told() const { return told_; }             // whole transactions up to here were handed out
     std::uint64_t confirmed() const { return confirmed_; }   // and up to here they are durable, and that is written down
     std::uint64_t highest() const { return highest_; }       // position of the last change that was handed out, also of a transaction that is not whole
+    // The columns that tables have at start(), as told: what of a transaction that is not whole would be told again.
+    std::map<TableRef, std::vector<ColumnInfo>> known() const;
+    // Another shape holds from start() on: the table is copied anew.
+    void know(const TableInfo& table);
     std::uint64_t start() const { return std::max(confirmed_.load(), told_.load()); }  // where reading goes on
 
 private:
@@ -40,8 +47,9 @@ private:
 
     Context& context_;
     SyncState& state_;
-    std::mutex mutex_;
+    mutable std::mutex mutex_;
     std::deque<ToldShape> shapes_;
+    std::map<TableRef, std::vector<ColumnInfo>> known_;
     std::atomic<std::uint64_t> told_{0}, confirmed_{0}, highest_{0};
 };
 

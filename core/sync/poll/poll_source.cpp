@@ -61,6 +61,7 @@ std::shared_ptr<PollCopy> PollSource::copy(std::span<const TableRef> tables) {
     wake_.notify_all();
     copied_.wait(lock, [&] { return wanted->done || error_; });
     if (!wanted->done) throw Error(*error_);
+    if (wanted->error) throw Error(*wanted->error);
     return wanted->copy;
 }
 
@@ -122,10 +123,10 @@ void PollSource::tick(const std::stop_token& stop) {
     };
     try {
         for (const auto& table : tables_) {
-            std::vector<PollCopy*> takers;
+            std::vector<Wanted*> takers;
             for (const auto& each : wanted) {
                 const auto& names = each->copy->tables;
-                if (std::find(names.begin(), names.end(), table->ref()) != names.end()) takers.push_back(each->copy.get());
+                if (std::find(names.begin(), names.end(), table->ref()) != names.end()) takers.push_back(each.get());
             }
             tick.rejected = [&](const RejectedRow& row) {
                 Segment segment;
@@ -135,7 +136,10 @@ void PollSource::tick(const std::stop_token& stop) {
             std::shared_ptr<RowSpool> rows;
             table->poll(tick, takers.empty() ? nullptr : &rows, options_.spool_directory);
             table->settle(confirmed, Deadline::after(timeout_));
-            for (PollCopy* taker : takers) taker->rows[table->ref()] = rows;
+            for (Wanted* taker : takers) {
+                if (table->halted().empty()) taker->copy->rows[table->ref()] = rows;
+                else taker->error = Error(Code::refused, table->ref().text() + ": " + table->halted(), "ysdb sync reset " + table->ref().text());
+            }
         }
     } catch (...) {
         const std::lock_guard lock(mutex_);

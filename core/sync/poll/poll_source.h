@@ -40,6 +40,7 @@ private:
     struct Wanted {
         std::shared_ptr<PollCopy> copy;
         bool done = false;
+        std::optional<Error> error = {};   // one of its tables cannot be read
     };
 
     void work(const std::stop_token& stop);

@@ -58,7 +58,17 @@ private:
 
 }  // namespace
 
-bool PollState::prepared(Deadline deadline) { return sql_.query("SELECT to_regclass('ysdb.poll_rows') IS NOT NULL", deadline).row(0).truth(0); }
+// What this PostgreSQL refuses (its disk is full, it may not be written just now) is no fault of the table that is read: asked again.
+SqlResult PollState::ask(const std::string& sql, std::span<const std::optional<std::string>> parameters, Deadline deadline) {
+    try {
+        return sql_.query(sql, parameters, deadline);
+    } catch (Error& error) {
+        if (error.code() == Code::rejected) throw error.with_retryable();
+        throw;
+    }
+}
+
+bool PollState::prepared(Deadline deadline) { return ask("SELECT to_regclass('ysdb.poll_rows') IS NOT NULL", {}, deadline).row(0).truth(0); }
 
 void PollState::prepare(Deadline deadline) {
     if (!prepared(deadline)) {
@@ -67,24 +77,24 @@ void PollState::prepare(Deadline deadline) {
         session->query(embedded_file("sql/ysdb/postgres/poll.sql"), deadline);
         session->query("COMMIT", deadline);
     }
-    sql_.query("INSERT INTO ysdb.poll_sets (set_name, tick) VALUES ($1, 0) ON CONFLICT DO NOTHING", Params{set_}, deadline);
+    ask("INSERT INTO ysdb.poll_sets (set_name, tick) VALUES ($1, 0) ON CONFLICT DO NOTHING", Params{set_}, deadline);
 }
 
 std::optional<std::uint64_t> PollState::tick(Deadline deadline) {
     if (!prepared(deadline)) return std::nullopt;
-    const SqlResult found = sql_.query("SELECT tick FROM ysdb.poll_sets WHERE set_name = $1", Params{set_}, deadline);
+    const SqlResult found = ask("SELECT tick FROM ysdb.poll_sets WHERE set_name = $1", Params{set_}, deadline);
     if (found.rows() == 0) return std::nullopt;
     return static_cast<std::uint64_t>(found.row(0).integer(0));
 }
 
 std::uint64_t PollState::next_tick(Deadline deadline) {
-    const SqlResult next = sql_.query("UPDATE ysdb.poll_sets SET tick = tick + 1 WHERE set_name = $1 RETURNING tick", Params{set_}, deadline);
+    const SqlResult next = ask("UPDATE ysdb.poll_sets SET tick = tick + 1 WHERE set_name = $1 RETURNING tick", Params{set_}, deadline);
     if (next.rows() == 0) throw Error(Code::refused, "sync " + set_ + " was removed while it ran", "ysdb sync run");
     return static_cast<std::uint64_t>(next.row(0).integer(0));
 }
 
 std::optional<PollProgress> PollState::progress(const std::string& table, Deadline deadline) {
-    const SqlResult found = sql_.query("SELECT key_columns, reached FROM ysdb.poll_tables WHERE set_name = $1 AND table_name = $2", Params{set_, table}, deadline);
+    const SqlResult found = ask("SELECT key_columns, reached FROM ysdb.poll_tables WHERE set_name = $1 AND table_name = $2", Params{set_, table}, deadline);
     if (found.rows() == 0) return std::nullopt;
     PollProgress progress;
     progress.key = found.row(0).text(0);
@@ -93,19 +103,19 @@ std::optional<PollProgress> PollState::progress(const std::string& table, Deadli
 }
 
 void PollState::set_progress(const std::string& table, const PollProgress& progress, Deadline deadline) {
-    sql_.query("INSERT INTO ysdb.poll_tables (set_name, table_name, key_columns, reached) VALUES ($1, $2, $3, $4) ON CONFLICT (set_name, table_name)"
+    ask("INSERT INTO ysdb.poll_tables (set_name, table_name, key_columns, reached) VALUES ($1, $2, $3, $4) ON CONFLICT (set_name, table_name)"
                " DO UPDATE SET key_columns = excluded.key_columns, reached = excluded.reached",
                Params{set_, table, progress.key, progress.reached ? std::optional(std::to_string(*progress.reached)) : std::nullopt}, deadline);
 }
 
 void PollState::forget(const std::string& table, Deadline deadline) {
-    sql_.query("WITH t AS (DELETE FROM ysdb.poll_tables WHERE set_name = $1 AND table_name = $2) DELETE FROM ysdb.poll_rows WHERE set_name = $1 AND table_name = $2", Params{set_, table}, deadline);
+    ask("WITH t AS (DELETE FROM ysdb.poll_tables WHERE set_name = $1 AND table_name = $2) DELETE FROM ysdb.poll_rows WHERE set_name = $1 AND table_name = $2", Params{set_, table}, deadline);
 }
 
 void PollState::load(const std::string& table, Millis timeout, const std::function<void(const PollNote&)>& take) {
     std::string last;
     while (true) {
-        const SqlResult found = sql_.query(
+        const SqlResult found = ask(
             fmt::format("SELECT encode(hash, 'hex'), encode(digest, 'hex'), tick, cursor FROM ysdb.poll_rows WHERE set_name = $1 AND table_name = $2 AND hash > decode($3, 'hex') ORDER BY hash LIMIT {}", page),
             Params{set_, table, last}, Deadline::after(timeout));
         for (std::size_t i = 0; i < found.rows(); ++i) {
@@ -131,7 +141,7 @@ void PollState::write(const std::string& table, std::span<const PollNote> notes,
         if (note.cursor) cursors.add(std::to_string(*note.cursor));
         else cursors.add_null();
     }
-    sql_.query(
+    ask(
         "INSERT INTO ysdb.poll_rows (set_name, table_name, hash, row_key, digest, tick, cursor)"
         " SELECT $1, $2, decode(h, 'hex'), decode(k, 'hex'), decode(d, 'hex'), t, c FROM unnest($3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[]) AS u(h, k, d, t, c)"
         " ON CONFLICT (set_name, table_name, hash) DO UPDATE SET digest = excluded.digest, tick = excluded.tick, cursor = excluded.cursor",
@@ -141,7 +151,7 @@ void PollState::write(const std::string& table, std::span<const PollNote> notes,
 std::vector<PollNote> PollState::keys(const std::string& table, std::span<const Hash128> hashes, Deadline deadline) {
     ArrayText wanted;
     for (const Hash128& hash : hashes) wanted.add(hash_text(hash));
-    const SqlResult found = sql_.query(
+    const SqlResult found = ask(
         "SELECT encode(hash, 'hex'), encode(row_key, 'hex') FROM ysdb.poll_rows WHERE set_name = $1 AND table_name = $2 AND hash IN (SELECT decode(h, 'hex') FROM unnest($3::text[]) h) ORDER BY hash",
         Params{set_, table, wanted.take()}, deadline);
     std::vector<PollNote> notes;
@@ -150,14 +160,14 @@ std::vector<PollNote> PollState::keys(const std::string& table, std::span<const 
 }
 
 void PollState::prune(const std::string& table, std::uint64_t settled, std::optional<std::int64_t> below, Deadline deadline) {
-    sql_.query("WITH gone AS (DELETE FROM ysdb.poll_rows WHERE set_name = $1 AND table_name = $2 AND digest IS NULL AND tick < $3::bigint)"
+    ask("WITH gone AS (DELETE FROM ysdb.poll_rows WHERE set_name = $1 AND table_name = $2 AND digest IS NULL AND tick < $3::bigint)"
                " DELETE FROM ysdb.poll_rows WHERE set_name = $1 AND table_name = $2 AND tick < $3::bigint AND cursor < $4::bigint",
                Params{set_, table, std::to_string(settled), below ? std::optional(std::to_string(*below)) : std::nullopt}, deadline);
 }
 
 void PollState::remove(Deadline deadline) {
     if (!prepared(deadline)) return;
-    for (const std::string table : {"poll_rows", "poll_tables", "poll_sets"}) sql_.query("DELETE FROM ysdb." + table + " WHERE set_name = $1", Params{set_}, deadline);
+    for (const std::string table : {"poll_rows", "poll_tables", "poll_sets"}) ask("DELETE FROM ysdb." + table + " WHERE set_name = $1", Params{set_}, deadline);
 }
 
 }  // namespace ysdb::sync

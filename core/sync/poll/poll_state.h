@@ -57,6 +57,8 @@ public:
     void remove(Deadline deadline);        // the whole set
 
 private:
+    SqlResult ask(const std::string& sql, std::span<const std::optional<std::string>> parameters, Deadline deadline);
+
     SqlStore& sql_;
     std::string set_;
 };

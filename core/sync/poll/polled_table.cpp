@@ -194,7 +194,7 @@ std::string PolledTable::key_text() const {
 
 void PolledTable::halt(PollTick& tick, const std::string& reason) {
     send(tick);
-    halted_ = true;
+    halted_ = reason;
     if (info_ == nullptr) {
         auto nothing = std::make_shared<TableInfo>();
         nothing->ref = ref();
@@ -236,13 +236,13 @@ void PolledTable::look_at_columns(PollTick& tick) {
 }
 
 void PolledTable::poll(PollTick& tick, std::shared_ptr<RowSpool>* copy, const std::string& spool_directory) {
-    if (halted_) return;
+    if (!halted_.empty()) return;
     try {
         look_at_columns(tick);
-        if (!halted_) read(tick, copy, spool_directory);
+        if (halted_.empty()) read(tick, copy, spool_directory);
     } catch (const Error& error) {
         // What the server refuses of one table is no reason to keep the others waiting.
-        if (error.retryable() || error.code() == Code::interrupted || error.code() == Code::connect || error.code() == Code::internal || copy != nullptr) throw;
+        if (error.retryable() || error.code() == Code::interrupted || error.code() == Code::connect || error.code() == Code::internal) throw;
         notes_.clear();
         out_ = {};
         halt(tick, error.message() + (error.hint().empty() ? "" : "; " + error.hint()));
@@ -281,7 +281,7 @@ void PolledTable::read(PollTick& tick, std::shared_ptr<RowSpool>* copy, const st
         source.read(*info_, range, *snapshot, read_bytes, tick.timeout, tick.stop,
                     [&](Batch& batch) {
                         if (copy != nullptr) (*copy)->add(batch);
-                        if (!halted_) compare(tick, batch);
+                        if (halted_.empty()) compare(tick, batch);
                     },
                     [&](const RejectedRow& row) {
                         ++left_out_;
@@ -289,7 +289,7 @@ void PolledTable::read(PollTick& tick, std::shared_ptr<RowSpool>* copy, const st
                     });
     }
     if (copy != nullptr) (*copy)->close();
-    if (halted_) return;
+    if (!halted_.empty()) return;
     // A row that could not be read is not a row that is gone.
     if (!cursor_ && begun_ && left_out_ == 0) remove_unseen(tick);
     send(tick);

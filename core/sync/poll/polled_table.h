@@ -65,6 +65,8 @@ public:
     void settle(std::uint64_t position, Deadline deadline);
 
     const TableRef& ref() const { return options_.ref; }
+    // Why it cannot be followed, once it was told to halt; otherwise empty.
+    const std::string& halted() const { return halted_; }
 
 private:
     struct Row {
@@ -99,7 +101,8 @@ private:
     std::optional<std::uint32_t> cursor_;
     std::optional<std::vector<ColumnInfo>> known_;
     std::unordered_map<Hash128, Row, HashOfHash> rows_;
-    bool begun_ = false, halted_ = false, told_shape_ = false, peeking_ = false;
+    std::string halted_;
+    bool begun_ = false, told_shape_ = false, peeking_ = false;
     std::uint32_t round_ = 0;
     std::optional<std::int64_t> reached_;      // highest cursor that is not ahead of the server's clock
     std::optional<std::int64_t> unsettled_from_;

@@ -1,0 +1,112 @@
+// needs: main analytics
+// Tables that cannot be followed from somewhere on, and the copies that bring them back: what halted a table before its copy does not halt it again,
+// and nothing that is told behind a halt is lost. For both ways to capture changes; `validate` is the judge.
+#include <atomic>
+
+#include "tests/live/sync_site.h"
+
+using namespace ysdb;
+using namespace ysdb::test;
+
+namespace {
+
+// Inserts rows until it is stopped.
+class Inserter {
+public:
+    explicit Inserter(SyncSite& site) : session_(site.source_session()), thread_([this](const std::stop_token& stop) {
+        for (int id = 1'000'000; !stop.stop_requested(); ++id) {
+            session_->query("INSERT INTO t (id, v) VALUES (" + std::to_string(id) + ", 'while')", SyncSite::soon());
+            ++rows_;
+        }
+    }) {}
+    int rows() const { return rows_; }
+
+private:
+    std::atomic<int> rows_{0};
+    std::unique_ptr<SqlSession> session_;
+    std::jthread thread_;
+};
+
+}  // namespace
+
+TEST_CASE("a table that is written anew in the middle of its copy is copied again by the same run, and nothing behind it is lost") {
+    for (const std::string capture : {"wal", "trigger"}) {
+        CAPTURE(capture);
+        SyncSite site("\"public.t\"", "", capture);
+        site.source("CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT g, repeat('x', 100) || g FROM generate_series(1, 60000) g; ANALYZE t");
+        Running run(site, {"sync", "run", "--workers", "1", "--range-rows", "3000", "--view-age", "1ms"});
+        REQUIRE(wait_until([&] { return site.state("public.t") == "copying" && site.ask_source("SELECT count(*) FROM ysdb.sync_copied_ranges").row(0).integer(0) > 1; }, Millis(60'000)));
+        {
+            const Inserter inserter(site);
+            REQUIRE(wait_until([&] { return inserter.rows() > 20; }));
+            site.source("ALTER TABLE t ADD r float8 DEFAULT random()");
+            CHECK(site.state("public.t") != "following");   // it came in the middle
+            const int then = inserter.rows();
+            REQUIRE(wait_until([&] { return inserter.rows() > then + 20 && site.state("public.t") == "following"; }, Millis(120'000)));
+            const int copied = inserter.rows();
+            REQUIRE(wait_until([&] { return inserter.rows() > copied + 50; }));
+        }
+        run.signal(SIGINT);
+        CAPTURE(run.log());
+        CHECK(run.wait() == 130);
+        site.catch_up();
+        CHECK(site.state("public.t") == "following");
+        CHECK(site.equal());
+    }
+}
+
+TEST_CASE("what halted a table is told once more after a kill: the copy that was made since goes on") {
+    for (const std::string capture : {"wal", "trigger"}) {
+        CAPTURE(capture);
+        SyncSite site("\"public.t\", \"public.u\"", "", capture);
+        site.source("CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT g, 'v' FROM generate_series(1, 2000) g; CREATE TABLE u (id int PRIMARY KEY)");
+        site.catch_up();
+        site.source("ALTER TABLE t ALTER v TYPE text USING upper(v)");
+        CHECK(site.ysdb({"sync", "run", "--until-caught-up"}, {{"YSDB_FAULT", "sync.confirm.before"}}).exit_code == 128 + SIGKILL);
+        CHECK(site.state("public.t") == "halted");
+        REQUIRE(site.ysdb({"sync", "reset", "public.t", "--yes"}).exit_code == 0);
+        Running run(site, {"sync", "run"});
+        REQUIRE(wait_until([&] { return site.state("public.t") == "following"; }, Millis(60'000)));
+        site.source("INSERT INTO t SELECT g, 'n' FROM generate_series(5001, 5100) g; DELETE FROM t WHERE id = 7");
+        CHECK(wait_until([&] { return site.target_count("t FINAL WHERE v = 'n'") == 100; }));
+        run.signal(SIGINT);
+        run.wait();
+        site.catch_up();
+        CHECK(site.state("public.t") == "following");
+        CHECK(site.equal());
+    }
+}
+
+TEST_CASE("columns that changed between installing and the first run, in one transaction with rows, are in the copy, and halt nothing") {
+    for (const std::string capture : {"wal", "trigger"}) {
+        CAPTURE(capture);
+        SyncSite site("\"public.t\"", "", capture);
+        site.source("CREATE TABLE t (id int PRIMARY KEY, a smallint, x text); INSERT INTO t SELECT g, g, 'x' FROM generate_series(1, 500) g");
+        REQUIRE(site.ysdb({"sync", "install"}).exit_code == 0);
+        site.source("BEGIN; ALTER TABLE t RENAME a TO n; INSERT INTO t VALUES (1000, 1, 'in'); ALTER TABLE t ALTER n TYPE int; UPDATE t SET n = n + 1; COMMIT");
+        site.source("ALTER TABLE t DROP x; ALTER TABLE t ADD y int DEFAULT 4; INSERT INTO t VALUES (1001, 2, 5)");
+        site.catch_up();
+        CHECK(site.state("public.t") == "following");
+        CHECK(site.equal());
+        site.source("BEGIN; ALTER TABLE t RENAME n TO m; INSERT INTO t VALUES (2000, 1, 1); ALTER TABLE t ALTER m TYPE bigint; UPDATE t SET y = y + 1 WHERE id < 10; COMMIT;"
+                    "ALTER TABLE t DROP y; ALTER TABLE t ADD z int DEFAULT 9; UPDATE t SET z = 1 WHERE id = 3");
+        site.catch_up();
+        CHECK(site.state("public.t") == "following");
+        CHECK(site.equal());
+    }
+}
+
+TEST_CASE("one table that its store refuses is halted with the way out; the others are copied and followed") {
+    SyncSite site("\"public.t\", \"public.u\"");
+    site.source("CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'a'); CREATE TABLE u (id int PRIMARY KEY); INSERT INTO u VALUES (1)");
+    site.target("CREATE TABLE t (id Int32, v String) ENGINE = MergeTree ORDER BY id");   // somebody's
+    const auto report = site.catch_up(8);
+    CAPTURE(report.dump());
+    CHECK(site.state("public.t") == "halted");
+    CHECK(site.state("public.u") == "following");
+    CHECK(report["next"].get<std::string>().find("ysdb sync reset public.t") == 0);
+    site.target("DROP TABLE t");
+    REQUIRE(site.ysdb({"sync", "reset", "public.t", "--yes"}).exit_code == 0);
+    site.catch_up();
+    CHECK(site.equal());
+}
