@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 #include <span>
+#include <utility>
 
 #include "core/base/error.h"
 #include "core/base/text.h"
@@ -113,16 +114,18 @@ void check_partition(const PartitionConfig& partition, Checker& check) {
     }
 }
 
-// {column} placeholders: balanced, not nested, not empty.
+// {column} placeholders: balanced, not empty, and nested only where braces stand around some of them, as a hash tag: {{user_id}}.
 bool good_key(const std::string& key) {
-    std::size_t open = std::string::npos;
-    for (std::size_t i = 0; i < key.size(); ++i) {
-        if (key[i] == '{' && open != std::string::npos) return false;
-        if (key[i] == '{') open = i;
-        if (key[i] == '}' && (open == std::string::npos || open + 1 == i)) return false;
-        if (key[i] == '}') open = std::string::npos;
+    bool tag = false;
+    for (std::size_t at = 0; at < key.size(); ++at) {
+        if (key[at] == '}' && !std::exchange(tag, false)) return false;
+        if (key[at] != '{') continue;
+        const std::size_t brace = key.find_first_of("{}", at + 1);
+        if (brace == std::string::npos || (key[brace] == '}' && brace == at + 1)) return false;
+        if (key[brace] == '}') at = brace;
+        else if (std::exchange(tag, true)) return false;
     }
-    return open == std::string::npos;
+    return !tag;
 }
 
 bool good_topic(const std::string& topic) {

@@ -58,14 +58,13 @@ void check_clickhouse(SqlStore& sql, const std::string& check, Deadline deadline
 
 // --- Redis ---
 
-// A key as the target's pattern makes it: "portfolio:{user_id}" -> "portfolio:0".
+// A key as the target's pattern makes it: "portfolio:{user_id}" -> "portfolio:0". Braces around braces stay: those of a hash tag.
 std::string sample_key(const std::string& pattern) {
     std::string key;
-    bool within = false;
-    for (const char c : pattern) {
-        if (c == '{') within = true;
-        else if (c == '}') within = false, key += '0';
-        else if (!within) key += c;
+    for (std::size_t at = 0; at < pattern.size(); ++at) {
+        const std::size_t brace = pattern[at] == '{' ? pattern.find_first_of("{}", at + 1) : std::string::npos;
+        if (brace != std::string::npos && pattern[brace] == '}') key += '0', at = brace;
+        else key += pattern[at];
     }
     return key.empty() ? "ysdb:0" : key;
 }
@@ -73,9 +72,9 @@ std::string sample_key(const std::string& pattern) {
 // Rights, read-only replicas and full memory are judged when a command is queued: a transaction that is given up asks without writing.
 void check_redis(redis::RedisStore& store, const SyncTarget& target, const std::string& check, Deadline deadline, Findings& findings) {
     const std::string key = sample_key(target.key);
-    redis::Session session = store.open_session(deadline);
+    redis::Session session = store.open_session(key, deadline);
     session.command({"MULTI"}, deadline);  // throws when refused: what follows would not be queued
-    const std::string beside = "ysdb:gone:" + key;  // what tells that a row was removed
+    const std::string beside = redis::beside_row(store, "gone", key);  // what tells that a row was removed
     const std::vector<redis::Command> asked{{"SET", key, ""}, {"PEXPIRE", key, "1000"}, {"DEL", key}, {"SET", beside, ""}, {"DISCARD"}};
     const auto replies = session.pipeline(asked, deadline);
     for (std::size_t i = 0; i + 1 < replies.size(); ++i) {

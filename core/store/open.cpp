@@ -27,6 +27,8 @@ constexpr auto drivers = std::to_array<Driver>({
     {"rediss", redis::open},
     {"redis+sentinel", redis::open},
     {"rediss+sentinel", redis::open},
+    {"redis+cluster", redis::open},
+    {"rediss+cluster", redis::open},
     {"clickhouse", clickhouse::open},
     {"clickhouses", clickhouse::open},
     {"chdb", clickhouse::open},

@@ -67,6 +67,9 @@ TEST_CASE("a url that means nothing is a configuration error") {
              {"redis://h1,h2/0", "several servers"},
              {"redis://h/one", "is not a number"},
              {"redis+sentinel://h1:26379", "names no master"},
+             {"redis+cluster://h1,h2/1", "has none but 0"},
+             {"redis+cluster://h/?tls_ca=x", "not encrypted"},
+             {"redis+clustre://h", "did you mean 'redis+cluster'"},
              {"redis://h/0?tls_ca=x", "not encrypted"},
              {"rediss://h/0?tlsca=x", "did you mean 'tls_ca'"},
          }) {

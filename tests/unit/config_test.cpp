@@ -287,6 +287,8 @@ TEST_CASE("syncs are checked: names, stores, tables, targets") {
     CHECK(contains(problem(good, "store = \"main\"\n"), "both source and target"));
     CHECK(contains(problem(good, "store = \"analytics\"\ntable = \"public.x\"\n"), "'public.x' is not among its tables"));
     CHECK(contains(problem(good, "store = \"analytics\"\nkey = \"a:{id\"\n"), "unmatched braces"));
+    CHECK(contains(problem(good, "store = \"analytics\"\nkey = \"a:{{id}\"\n"), "unmatched braces"));
+    CHECK_FALSE(contains(problem(good, "store = \"analytics\"\nkey = \"a:{{id}}:{b}\"\n"), "unmatched braces"));
     CHECK(contains(problem(good, "store = \"analytics\"\nttl = \"5\"\n"), "is not a duration"));
     CHECK(contains(problem("name = \"y\"\ntables = [1]\n", "store = \"analytics\"\n"), "has to be a list of texts"));
     CHECK(contains(problem("name = \"Y Z\"\ntables = [\"a\"]\n", "store = \"analytics\"\n"), "is no name for a sync"));

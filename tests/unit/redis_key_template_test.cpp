@@ -2,7 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
 #include <functional>
+#include <vector>
 
 #include "core/base/error.h"
 
@@ -83,11 +85,35 @@ TEST_CASE("NULL is no part of a key") {
 }
 
 TEST_CASE("a template with unmatched braces, or a column that is not there, is refused with the nearest") {
-    for (const std::string bad : {"a:{b", "a:b}", "a:{}", "a:{b{c}}", "}{"}) {
+    for (const std::string bad : {"a:{b", "a:b}", "a:{}", "a:{b{c}", "}{", "a:{{b}", "{{{b}}}", "a:{{}}"}) {
         CAPTURE(bad);
         CHECK(message_of([&] { KeyTemplate{bad}; }).find("unmatched braces") != std::string::npos);
     }
     const Rows rows;
     CHECK(message_of([&] { rows.bound("p:{user}"); }).find("'user'") != std::string::npos);
     CHECK(message_of([&] { rows.bound("p:{user_i}"); }).find("did you mean 'user_id'?") != std::string::npos);
+}
+
+TEST_CASE("braces around columns stay in the key, as its hash tag") {
+    Rows rows;
+    rows.add(7, "eth", "n");
+    for (const auto& [text, expected, tag, filled] : std::vector<std::array<std::string, 4>>{
+             {"p:{{user_id}}:{coin}", "p:{7}:eth", "7", "{user_id}"},
+             {"{u{user_id}}:{coin}", "{u7}:eth", "u7", "u{user_id}"},
+             {"p:{{user_id}:{coin}}", "p:{7:eth}", "7:eth", "{user_id}:{coin}"},
+             {"p:{user_id}", "p:7", "", ""},
+         }) {
+        CAPTURE(text);
+        const KeyTemplate key = rows.bound(text);
+        std::string made, made_tag;
+        CHECK_FALSE(key.append(made, rows.batch, 0));
+        CHECK(made == expected);
+        CHECK(key.hash_tag() == filled);
+        CHECK_FALSE(key.append_hash_tag(made_tag, rows.batch, 0));
+        CHECK(made_tag == tag);
+    }
+    CHECK(rows.bound("p:{{user_id}}:{coin}").fill_in(std::vector<std::string>{"7", "eth"}) == "p:{7}:eth");
+    CHECK(rows.bound("p:{{user_id}}:{coin}").hash_tag_columns() == std::vector<std::uint32_t>{0});
+    CHECK(KeyTemplate("p:{{user_id}}:{coin}").pattern() == "p:{*}:*");
+    CHECK(message_of([] { KeyTemplate("{{a}}:{{b}}"); }).find("two hash tags") != std::string::npos);
 }

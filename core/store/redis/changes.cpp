@@ -2,14 +2,12 @@
 
 #include <algorithm>
 #include <mutex>
+#include <unordered_map>
 #include <utility>
 
 #include "core/base/error.h"
-#include "core/base/text.h"
-#include "core/store/change_json.h"
 #include "core/store/redis/guarded.h"
-#include "core/value/json_form.h"
-#include "core/value/show.h"
+#include "core/store/redis/row_shape.h"
 #include "core/value/version_text.h"
 
 namespace ysdb::redis {
@@ -18,166 +16,6 @@ namespace {
 
 constexpr std::size_t kept_rows = 512;          // until they are written; a row that changes again meanwhile is written once
 constexpr std::size_t kept_bytes = 4u << 20;
-
-const char* const not_utf8 = "is not UTF-8: JSON cannot hold it";
-
-Layout layout_of(const Landing& landing) {
-    const std::string what = "sync " + landing.set + ": " + landing.source.text();
-    if (landing.key.empty()) throw Error(Code::config, what + ": Redis needs a key", "key = \"portfolio:{user_id}:{asset_id}\" in [[sync.to]]");
-    static const std::vector<std::string> formats{"hash", "json"};
-    if (!landing.format.empty() && std::find(formats.begin(), formats.end(), landing.format) == formats.end()) {
-        throw Error(Code::config, what + ": Redis has no format '" + landing.format + "'" + did_you_mean(landing.format, formats), "one of: hash, json");
-    }
-    Layout layout{KeyTemplate(landing.key)};
-    layout.json = landing.format == "json";
-    layout.ttl = landing.ttl;
-    for (const std::string& tag : landing.tags) {
-        if (tag.starts_with("ysdb:")) throw Error(Code::config, what + ": the tag '" + tag + "' cannot be", "keys that begin with ysdb: are ysdb's own");
-        layout.tags.emplace_back(tag);
-    }
-    if (layout.key.names().empty()) throw Error(Code::config, what + ": the key '" + landing.key + "' names no column: all rows would be one", "write it like portfolio:{user_id}");
-    if (landing.key.starts_with("ysdb:") || landing.key.find('|') != std::string::npos) {
-        throw Error(Code::config, what + ": the key '" + landing.key + "' cannot be", "keys that begin with ysdb: are ysdb's own, and no key holds a '|'");
-    }
-    return layout;
-}
-
-// How the rows of one shape of the table are written.
-class Shape {
-public:
-    Shape(const Landing& landing, const TableInfo& table);
-    // Whether batches of this table are written so.
-    bool fits(const TableInfo& table) const;
-    // Nothing, and `rejected` is set, when the row cannot be written.
-    std::optional<GuardedChange> change(const ChangeBatch& changes, std::size_t row, bool notify, std::optional<RejectedRow>& rejected);
-    const Layout& layout() const { return layout_; }
-    // What is published after a truncation; nothing without a channel that all rows share.
-    CommandBytes truncation(const Version& version) const;
-
-private:
-    void add_row(const ChangeBatch& changes, std::size_t row, GuardedChange& change, std::optional<std::uint32_t>& inexact);
-
-    Layout layout_;
-    std::optional<KeyTemplate> channel_;
-    std::vector<ColumnInfo> columns_;
-    std::vector<std::uint32_t> key_;
-    RowJson json_;
-    ChangeJson notice_;
-    std::string scratch_;
-};
-
-Shape::Shape(const Landing& landing, const TableInfo& table)
-    : layout_(layout_of(landing)), columns_(table.columns), key_(table.key), json_(table), notice_(table) {
-    const std::string what = "sync " + landing.set + ": " + table.ref.text();
-    if (table.key.empty()) throw Error(Code::refused, what + " has no primary key: which row changed cannot be told", "add one to the table");
-    for (const ColumnInfo& column : columns_) {
-        if (column.name == version_field) throw Error(Code::refused, what + " has a column _version, which Redis rows have from ysdb", "rename it");
-    }
-    layout_.key.bind(table, what);
-    for (KeyTemplate& tag : layout_.tags) tag.bind(table, what + ": tag");
-    const auto in_key = [&](std::uint32_t column) { return std::find(key_.begin(), key_.end(), column) != key_.end(); };
-    const auto& used = layout_.key.columns();
-    layout_.pointers = !std::all_of(used.begin(), used.end(), in_key);
-    if (!layout_.pointers && used.size() < key_.size()) {
-        std::string missing;
-        for (const std::uint32_t column : key_) {
-            if (std::find(used.begin(), used.end(), column) == used.end()) missing += (missing.empty() ? "{" : ":{") + columns_[column].name + "}";
-        }
-        throw Error(Code::refused, what + ": several rows would share the key '" + landing.key + "'", "name the rest of the primary key, too: " + landing.key + ":" + missing);
-    }
-    if (landing.channel.empty()) return;
-    channel_.emplace(landing.channel);
-    channel_->bind(table, what + ": channel");
-    if (!std::all_of(channel_->columns().begin(), channel_->columns().end(), in_key)) {
-        throw Error(Code::refused, what + ": the channel '" + landing.channel + "' names a column outside the primary key: a removal does not tell it", "use columns of the primary key");
-    }
-}
-
-bool Shape::fits(const TableInfo& table) const {
-    return table.key == key_ && std::equal(table.columns.begin(), table.columns.end(), columns_.begin(), columns_.end(), [](const ColumnInfo& a, const ColumnInfo& b) {
-               return a.name == b.name && a.type.kind == b.type.kind && a.type.scale == b.type.scale;
-           });
-}
-
-std::optional<GuardedChange> Shape::change(const ChangeBatch& changes, std::size_t row, bool notify, std::optional<RejectedRow>& rejected) {
-    const Batch& rows = changes.rows;
-    GuardedChange change;
-    change.removal = changes.op(row) == Op::remove;
-    append_version(change.version, changes.version(row));
-    const auto reject = [&](std::uint32_t column, const std::string& reason) {
-        rejected = RejectedRow{show_key(rows, row), columns_[column].name, reason};
-        return std::nullopt;
-    };
-    if (layout_.pointers) {
-        change.guard = layout_.pointer_prefix() + "[";
-        for (const std::uint32_t column : key_) {
-            if (change.guard.back() != '[') change.guard += ',';
-            if (rows.cell(row, column).is_null()) return reject(column, "is NULL, and part of the primary key");
-            if (!append_json(change.guard, rows.value(row, column), columns_[column].type)) return reject(column, not_utf8);
-        }
-        change.guard += ']';
-    }
-    if (!layout_.pointers || !change.removal) {
-        if (const auto refusal = layout_.key.append(change.key, rows, row)) return reject(refusal->column, refusal->reason);
-    }
-    if (!layout_.pointers) change.guard = "ysdb:gone:" + change.key;
-    std::optional<std::uint32_t> inexact;
-    if (!change.removal) add_row(changes, row, change, inexact);
-    if (inexact) return reject(*inexact, not_utf8);
-    for (const KeyTemplate& tag : layout_.tags) {
-        const auto& columns = tag.columns();
-        // Nobody's: a row without a user belongs to no user.
-        if (change.removal || std::any_of(columns.begin(), columns.end(), [&](std::uint32_t column) { return rows.cell(row, column).is_null(); })) continue;
-        std::string name;
-        if (const auto refusal = tag.append(name, rows, row)) return reject(refusal->column, refusal->reason);
-        if (name.find('\n') != std::string::npos) return reject(columns.front(), "holds a line break, and is part of the tag '" + tag.text() + "'");
-        change.tags.push_back(std::move(name));
-    }
-    if (channel_ && notify) {
-        std::string channel;
-        if (const auto refusal = channel_->append(channel, rows, row)) return reject(refusal->column, refusal->reason);
-        scratch_.clear();
-        if (const auto column = notice_.append(scratch_, changes, row)) return reject(*column, not_utf8);
-        change.notice.add("PUBLISH", channel, scratch_);
-    }
-    return change;
-}
-
-void Shape::add_row(const ChangeBatch& changes, std::size_t row, GuardedChange& change, std::optional<std::uint32_t>& inexact) {
-    const Batch& rows = changes.rows;
-    CommandBytes& out = change.row;
-    if (layout_.json) {
-        scratch_ = "{\"_version\":\"" + change.version + "\"";
-        if (!columns_.empty()) scratch_ += ',';
-        inexact = json_.append_members(scratch_, rows, row);
-        scratch_ += '}';
-        if (layout_.ttl) out.add("SET", change.key, scratch_, "PX", std::to_string(layout_.ttl->count()));
-        else out.add("SET", change.key, scratch_);
-        return;
-    }
-    std::size_t fields = 1;
-    for (std::uint32_t column = 0; column < columns_.size(); ++column) fields += rows.cell(row, column).is_null() ? 0 : 1;
-    out.add("DEL", change.key);  // no field outlives its value, or its column
-    out.begin(2 + 2 * fields);
-    for (const std::string_view word : {std::string_view("HSET"), std::string_view(change.key), version_field, std::string_view(change.version)}) out.word(word);
-    for (std::uint32_t column = 0; column < columns_.size(); ++column) {
-        if (rows.cell(row, column).is_null()) continue;
-        scratch_.clear();
-        append_plain(scratch_, rows.value(row, column), columns_[column].type);
-        out.word(columns_[column].name);
-        out.word(scratch_);
-    }
-    if (layout_.ttl) out.add("PEXPIRE", change.key, std::to_string(layout_.ttl->count()));
-}
-
-CommandBytes Shape::truncation(const Version& version) const {
-    CommandBytes commands;
-    if (!channel_ || !channel_->names().empty()) return commands;
-    std::string message;
-    notice_.append_truncate(message, version);
-    commands.add("PUBLISH", channel_->text(), message);
-    return commands;
-}
 
 // The last change of each row.
 class Pending {
@@ -220,7 +58,7 @@ struct CopyState {
 class CopyWriter final : public RowWriter {
 public:
     CopyWriter(RedisStore& store, const Landing& landing, const TableInfo& table, std::shared_ptr<CopyState> state)
-        : store_(store), shape_(landing, table), state_(std::move(state)) {}
+        : store_(store), shape_(landing, table, store.cluster() != nullptr), state_(std::move(state)) {}
 
     void apply(const ChangeBatch& batch, const std::string&, Deadline deadline, const std::function<void(RejectedRow)>& rejected) override {
         Worker worker = take();
@@ -275,7 +113,7 @@ private:
 
 class Writer final : public ChangeWriter {
 public:
-    Writer(RedisStore& store, Landing landing) : store_(store), landing_(std::move(landing)), out_(store) { layout_of(landing_); }
+    Writer(RedisStore& store, Landing landing) : store_(store), landing_(std::move(landing)), out_(store) { layout_of(landing_, clustered()); }
 
     // A hash gets its new fields, and loses its old ones, with the row's next change.
     void reshape(const TableInfo& source, std::span<const ColumnChange>, Deadline deadline) override {
@@ -340,10 +178,11 @@ public:
     }
 
 private:
+    bool clustered() const { return store_.cluster() != nullptr; }
     void take_shape(const TableInfo& table, Deadline deadline) {
         if (shape_ && shape_->fits(table)) return;
         write(deadline);  // with the guards of its own shape
-        shape_.emplace(landing_, table);
+        shape_.emplace(landing_, table, clustered());
     }
     const Shape& known_shape() const {
         if (!shape_) throw Error(Code::internal, landing_.source.text() + ": its columns were not told");

@@ -30,6 +30,11 @@ public:
         bytes_ += other.bytes_;
         count_ += other.count_;
     }
+    // One whole command that is bytes already.
+    void append_command(std::string_view bytes) {
+        bytes_ += bytes;
+        ++count_;
+    }
     void clear() {
         bytes_.clear();
         count_ = 0;

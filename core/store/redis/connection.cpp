@@ -114,9 +114,25 @@ std::vector<Reply> Connection::exchange(std::span<const Command> commands, Deadl
 }
 
 std::vector<Reply> Connection::exchange_bytes(std::string_view out, std::size_t count, const std::string& doing, Deadline deadline) {
+    return converse(out, 0, count, doing, deadline);
+}
+
+void Connection::start(const CommandBytes& commands, std::string_view doing) {
+    started_ = commands.bytes();
+    started_count_ = commands.count();
+    started_doing_ = doing;
+    try {
+        started_sent_ = stream_.write_some(started_);
+    } catch (const Error& error) {
+        fail(error, doing);
+    }
+}
+
+std::vector<Reply> Connection::finish(Deadline deadline) { return converse(started_, started_sent_, started_count_, started_doing_, deadline); }
+
+std::vector<Reply> Connection::converse(std::string_view out, std::size_t sent, std::size_t count, std::string_view doing, Deadline deadline) {
     std::vector<Reply> replies;
     replies.reserve(count);
-    std::size_t sent = 0;
     std::array<char, 1 << 14> buffer;
     try {
         while (replies.size() < count) {
@@ -134,16 +150,20 @@ std::vector<Reply> Connection::exchange_bytes(std::string_view out, std::size_t 
             else if (deadline.passed()) throw Error(Code::connect, "no complete answer in time").with_retryable();
         }
     } catch (const Error& error) {
-        broken_ = true;
-        if (!ready_) {
-            const std::string hint = error.hint().empty() ? "is that a Redis server, and does it want TLS (rediss://)? check host and port of the url" : error.hint();
-            throw connect_error(target_, endpoint_, error.message(), hint, error.retryable());
-        }
-        throw Error(Code::connect, "store '" + target_.store + "': " + error.message() + " (" + doing + " on " + endpoint_.text() + ")",
-                    "the command may or may not have run; raise --timeout if the server is only slow")
-            .with_retryable(error.retryable());
+        fail(error, doing);
     }
     return replies;
+}
+
+void Connection::fail(const Error& error, std::string_view doing) {
+    broken_ = true;
+    if (!ready_) {
+        const std::string hint = error.hint().empty() ? "is that a Redis server, and does it want TLS (rediss://)? check host and port of the url" : error.hint();
+        throw connect_error(target_, endpoint_, error.message(), hint, error.retryable());
+    }
+    throw Error(Code::connect, "store '" + target_.store + "': " + error.message() + " (" + std::string(doing) + " on " + endpoint_.text() + ")",
+                "the command may or may not have run; raise --timeout if the server is only slow")
+        .with_retryable(error.retryable());
 }
 
 void Connection::take_replies(std::vector<Reply>& replies, std::size_t wanted) {

@@ -8,7 +8,9 @@
 #include <utility>
 #include <vector>
 
+#include "core/base/error.h"
 #include "core/base/stream.h"
+#include "core/store/redis/command_bytes.h"
 #include "core/store/redis/redis.h"
 #include "core/store/redis/target.h"
 
@@ -32,6 +34,10 @@ public:
     // The same for `count` commands that are bytes already. `doing` names them in errors.
     std::vector<Reply> exchange_bytes(std::string_view out, std::size_t count, const std::string& doing, Deadline deadline);
     Reply exchange_one(const Command& command, Deadline deadline);
+    // The same in two: what is sent to many at once is answered meanwhile by all of them. Nothing else may be called in between; `doing` must
+    // outlive both. start() sends what goes without waiting, finish() the rest.
+    void start(const CommandBytes& commands, std::string_view doing);
+    std::vector<Reply> finish(Deadline deadline);
     // Throws what command_error says of a reply of kind error.
     Reply checked(const Command& command, Reply reply) const { return checked(command.front(), std::move(reply)); }
     Reply checked(const std::string& doing, Reply reply) const;
@@ -44,6 +50,9 @@ private:
     Connection(const Target& target, Endpoint endpoint, Deadline deadline);
     void log_in(Deadline deadline);
     void take_replies(std::vector<Reply>& replies, std::size_t wanted);
+    // What is sent of `out` already is `sent`.
+    std::vector<Reply> converse(std::string_view out, std::size_t sent, std::size_t count, std::string_view doing, Deadline deadline);
+    [[noreturn]] void fail(const Error& error, std::string_view doing);
 
     const Target& target_;
     Endpoint endpoint_;
@@ -51,6 +60,10 @@ private:
     std::unique_ptr<redisReader, void (*)(redisReader*)> reader_;
     bool ready_ = false;   // logged in: from here on errors are about calls, not about connecting
     bool broken_ = false;
+    std::string started_;  // by start()
+    std::size_t started_count_ = 0;
+    std::size_t started_sent_ = 0;
+    std::string_view started_doing_;
 };
 
 }  // namespace ysdb::redis

@@ -16,7 +16,7 @@ bool one_of(std::string_view word, Words... words) {
 }
 
 std::string where(const Target& target, const Endpoint& endpoint) {
-    return target.master.empty() ? target.redacted_url : target.redacted_url + " (" + endpoint.text() + ")";
+    return target.master.empty() && !target.cluster ? target.redacted_url : target.redacted_url + " (" + endpoint.text() + ")";
 }
 
 }  // namespace
@@ -64,9 +64,15 @@ Error command_error(const Target& target, const std::string& command, const std:
     if (code == "NOPERM") hint = "grant the command and the keys to the user of [stores." + target.store + "]";
     if (code == "OOM") hint = "the server is out of memory: raise maxmemory, or shorten the ttl";
     if (code == "MISCONF") hint = "the server cannot save to its disk and takes no writes: see its log";
-    if (code == "MOVED" || code == "ASK" || code == "CROSSSLOT") hint = "this is a Redis Cluster: only single servers and Sentinel groups are supported";
-    return Error(Code::rejected, text, hint).with_server_code(code).with_retryable(code == "READONLY" && !target.master.empty());
+    if (one_of(code, "MOVED", "ASK")) {
+        if (target.cluster) return Error(Code::connect, text, "its slots are being moved: run the same command again").with_server_code(code).with_retryable();
+        hint = "this is a Redis Cluster: write redis+cluster:// in the url";
+    }
+    if (code == "CROSSSLOT") hint = "the keys of one command lie in one slot: give them the same hash tag, like {7}:a {7}:b";
+    return Error(Code::rejected, text, hint).with_server_code(code).with_retryable(code == "READONLY" && (!target.master.empty() || target.cluster));
 }
+
+bool means_another_time(std::string_view reply) { return one_of(first_word(reply), "TRYAGAIN", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "READONLY"); }
 
 bool means_elsewhere(std::string_view reply) { return one_of(first_word(reply), "READONLY", "LOADING", "MASTERDOWN"); }
 

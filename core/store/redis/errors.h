@@ -17,5 +17,7 @@ Error login_error(const Target& target, const Endpoint& endpoint, std::string_vi
 Error command_error(const Target& target, const std::string& command, const std::string& reply);
 // True for the answers of a server that did not run the command and is not (or no longer, or not yet) the one to ask.
 bool means_elsewhere(std::string_view reply);
+// True for the answers of a cluster that did not run the command and will, once it has found its next master, or moved a slot.
+bool means_another_time(std::string_view reply);
 
 }  // namespace ysdb::redis

@@ -42,6 +42,8 @@ void name_product(const Fields& fields, ProbeResult& result) {
 
 }  // namespace
 
+std::string info_value(std::string_view info, std::string_view key) { return value(parse(info), key); }
+
 ProbeResult interpret_info(std::string_view info) {
     const Fields fields = parse(info);
     ProbeResult result;
@@ -57,7 +59,7 @@ ProbeResult interpret_info(std::string_view info) {
         const int replicas = std::atoi(value(fields, "connected_slaves").c_str());
         result.detail = replicas == 0 ? "no replicas" : std::to_string(replicas) + (replicas == 1 ? " replica" : " replicas");
     }
-    if (value(fields, "redis_mode") == "cluster" || value(fields, "cluster_enabled") == "1") result.detail += ", cluster mode (not supported)";
+    if (value(fields, "redis_mode") == "cluster" || value(fields, "cluster_enabled") == "1") result.detail += ", of a cluster: redis+cluster:// follows it";
     if (value(fields, "loading") == "1") result.detail += ", loading";
     return result;
 }

@@ -1,6 +1,7 @@
 #include "core/store/redis/key_template.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/base/error.h"
 #include "core/base/text.h"
@@ -36,21 +37,38 @@ std::string escape_glob(std::string_view text) {
 KeyTemplate::KeyTemplate(std::string_view text) : text_(text) {
     const auto wrong = [&](const std::string& why, const std::string& hint) -> Error { return Error(Code::config, "the key '" + text_ + "' " + why, hint); };
     const std::string example = "write it like portfolio:{user_id}:{asset_id}";
-    while (!text.empty()) {
-        const auto open = text.find('{');
-        if (text.substr(0, open).find('}') != std::string_view::npos) throw wrong("has unmatched braces", example);
-        if (open == std::string_view::npos) break;
-        const auto close = text.find('}', open);
-        const std::string name(text.substr(open + 1, close == std::string_view::npos ? close : close - open - 1));
-        if (close == std::string_view::npos || name.empty() || name.find('{') != std::string::npos) throw wrong("has unmatched braces", example);
-        if (open == 0 && !parts_.empty()) throw wrong("has nothing between two columns: two rows could share one key", "put a separator there: {a}:{b}");
-        if (!parts_.empty()) parts_.back().separator = text.substr(0, open);
+    const auto unmatched = [&] { return wrong("has unmatched braces", example); };
+    std::string literal;             // since the last column
+    std::size_t tag_from = 0;        // behind its brace; 0: none is open
+    for (std::size_t at = 0; at < text_.size(); ++at) {
+        if (text_[at] == '}') {
+            if (tag_from == 0) throw unmatched();
+            if (!tag_.empty()) throw wrong("has two hash tags", "one decides where the key lies");
+            tag_.emplace_back(std::string_view(text_).substr(tag_from, at - tag_from));
+            tag_from = 0;
+        }
+        if (text_[at] != '{') {
+            literal += text_[at];
+            continue;
+        }
+        const auto brace = text_.find_first_of("{}", at + 1);
+        if (brace == std::string::npos || (text_[brace] == '}' && brace == at + 1)) throw unmatched();
+        if (text_[brace] == '{') {   // around a column: the hash tag's
+            if (tag_from != 0) throw unmatched();
+            tag_from = at + 1;
+            literal += '{';
+            continue;
+        }
+        const std::string name = text_.substr(at + 1, brace - at - 1);
+        if (literal.empty() && !parts_.empty()) throw wrong("has nothing between two columns: two rows could share one key", "put a separator there: {a}:{b}");
+        if (!parts_.empty()) parts_.back().separator = literal;
         const auto found = std::find(names_.begin(), names_.end(), name);
-        parts_.push_back({std::string(text.substr(0, open)), static_cast<std::size_t>(found - names_.begin()), {}});
+        parts_.push_back({std::exchange(literal, {}), static_cast<std::size_t>(found - names_.begin()), {}});
         if (found == names_.end()) names_.push_back(name);
-        text.remove_prefix(close + 1);
+        at = brace;
     }
-    tail_ = text;
+    if (tag_from != 0) throw unmatched();
+    tail_ = literal;
 }
 
 void KeyTemplate::bind(const TableInfo& table, const std::string& what) {
@@ -64,6 +82,7 @@ void KeyTemplate::bind(const TableInfo& table, const std::string& what) {
         }
         columns_.push_back(static_cast<std::uint32_t>(found - known.begin()));
     }
+    for (KeyTemplate& tag : tag_) tag.bind(table, what);
 }
 
 std::optional<KeyTemplate::Refusal> KeyTemplate::append(std::string& out, const Batch& rows, std::size_t row) const {

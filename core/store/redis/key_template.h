@@ -1,4 +1,7 @@
 // "portfolio:{user_id}:{asset_id}": from a row to its key, and from a landing to the keys that may be its own.
+//
+// Braces around something that holds columns stay in the key: "portfolio:{{user_id}}:{asset_id}" makes portfolio:{7}:eth. That is the hash tag,
+// by which a Redis Cluster tells where a key lies; there is one at most.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +17,7 @@ namespace ysdb::redis {
 
 class KeyTemplate {
 public:
-    // Throws Error(config): unmatched braces, or nothing between two columns, where two rows could have one key.
+    // Throws Error(config): unmatched braces, two hash tags, or nothing between two columns, where two rows could have one key.
     explicit KeyTemplate(std::string_view text);
     // Throws Error(refused) for a column that the table does not have. `what` names the setting: "key of public.t".
     void bind(const TableInfo& table, const std::string& what);
@@ -28,6 +31,11 @@ public:
     std::optional<Refusal> append(std::string& out, const Batch& rows, std::size_t row) const;
     // The key made of the columns' plain text, in the order of names().
     std::string fill_in(std::span<const std::string> values) const;
+
+    // What stands within the braces of the hash tag, as it was written: "{user_id}"; empty without one. append_hash_tag() appends it for a row.
+    std::string hash_tag() const { return tag_.empty() ? std::string() : tag_.front().text(); }
+    std::vector<std::uint32_t> hash_tag_columns() const { return tag_.empty() ? std::vector<std::uint32_t>() : tag_.front().columns(); }
+    std::optional<Refusal> append_hash_tag(std::string& out, const Batch& rows, std::size_t row) const { return tag_.empty() ? std::nullopt : tag_.front().append(out, rows, row); }
 
     const std::string& text() const { return text_; }
     // Each column once, in order of appearance.
@@ -47,6 +55,7 @@ private:
     std::string tail_;
     std::vector<std::string> names_;
     std::vector<std::uint32_t> columns_;  // of names_
+    std::vector<KeyTemplate> tag_;        // one, or none
 };
 
 // Text with the characters that mean something in a glob pattern escaped.

@@ -27,6 +27,7 @@ int parse_database(const std::string& text, const std::string& what) {
 Target parse_target(const StoreConfig& config) {
     const std::string what = "store '" + config.name + "'";
     const bool sentinel = config.url.find("+sentinel://") != std::string::npos;
+    const bool cluster = config.url.find("+cluster://") != std::string::npos;
     const Url url = parse_url(config.url, what, sentinel ? sentinel_port : server_port);
     Target target;
     target.store = config.name;
@@ -44,10 +45,13 @@ Target parse_target(const StoreConfig& config) {
         if (target.master.empty()) {
             throw Error(Code::config, what + ": the url names no master", "write it like redis+sentinel://host1:26379,host2:26379/mymaster/0");
         }
-    } else if (url.hosts.size() > 1) {
-        throw Error(Code::config, what + ": the url names several servers", "for a group with failover name its sentinels: redis+sentinel://host1:26379,host2:26379/mymaster/0");
+    } else if (url.hosts.size() > 1 && !cluster) {
+        throw Error(Code::config, what + ": the url names several servers",
+                    "for a group with failover name its sentinels: redis+sentinel://host1:26379,host2:26379/mymaster/0, for a cluster some of its nodes: redis+cluster://host1:6379,host2:6379/");
     }
     if (!database.empty()) target.database = parse_database(database, what);
+    if (cluster && target.database != 0) throw Error(Code::config, what + ": the url names database " + database + ", and a Redis Cluster has none but 0", "write it like redis+cluster://host1:6379,host2:6379/");
+    target.cluster = cluster;
 
     if (url.scheme.starts_with("rediss")) target.tls.emplace();
     auto options = config.options;

@@ -14,7 +14,8 @@ namespace ysdb::redis {
 struct Target {
     std::string store;              // its name, for errors
     std::string redacted_url;
-    std::vector<Endpoint> hosts;    // one server, or the sentinels
+    std::vector<Endpoint> hosts;    // one server, the sentinels, or any nodes of the cluster
+    bool cluster = false;
     std::string master;             // the name the sentinels know it by; empty without Sentinel
     int database = 0;
     std::string user;

@@ -1,0 +1,138 @@
+#include "tests/live/own_cluster.h"
+
+#include <signal.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "core/base/text.h"
+#include "tests/live/support.h"
+
+namespace ysdb::test {
+
+namespace {
+
+constexpr std::size_t master_count = 3;
+
+Deadline soon() { return Deadline::after(Millis(20'000)); }
+
+}  // namespace
+
+OwnCluster::OwnCluster(std::vector<std::string> settings, bool replicas) {
+    for (const char* line : {"cluster-enabled yes", "cluster-config-file nodes.conf", "cluster-node-timeout 1000", "cluster-replica-validity-factor 0", "save ''", "repl-diskless-sync-delay 0"}) settings.emplace_back(line);
+    const std::size_t count = replicas ? 2 * master_count : master_count;
+    for (std::size_t i = 0; i < count; ++i) {
+        auto own = settings;
+        own.push_back("port " + std::to_string(free_port()));
+        own.push_back("cluster-port " + std::to_string(free_port()));
+        nodes_.push_back(std::make_unique<RedisProcess>(directory_.path() / ("n" + std::to_string(i)), own));
+        direct_.push_back(open_store(store_at("n" + std::to_string(i), "redis://" + nodes_[i]->address())));
+        alive_.push_back(true);
+    }
+    for (std::size_t i = 0; i < master_count; ++i) {
+        redis::Command slots{"CLUSTER", "ADDSLOTSRANGE", std::to_string(i * 16384 / master_count), std::to_string((i + 1) * 16384 / master_count - 1)};
+        direct(i).command(slots, soon());
+        direct(i).command({"CLUSTER", "SET-CONFIG-EPOCH", std::to_string(i + 1)}, soon());
+    }
+    const auto info = [&](std::size_t i) { return direct(i).command({"CLUSTER", "INFO"}, soon()).text; };
+    for (std::size_t i = 1; i < count; ++i) {
+        const std::string bus = direct(i).command({"CONFIG", "GET", "cluster-port"}, soon()).elements.at(1).text;
+        direct(0).command({"CLUSTER", "MEET", "127.0.0.1", std::to_string(nodes_[i]->port()), bus}, soon());
+    }
+    const auto all = [&](const auto& what) {
+        return eventually([&] {
+            for (std::size_t i = 0; i < count; ++i) {
+                if (!what(i)) return false;
+            }
+            return true;
+        });
+    };
+    bool ready = all([&](std::size_t i) { return info(i).find("cluster_known_nodes:" + std::to_string(count)) != std::string::npos; });
+    for (std::size_t i = master_count; ready && i < count; ++i) {
+        const std::string master = id(i - master_count);
+        ready = eventually([&] {
+            try {
+                direct(i).command({"CLUSTER", "REPLICATE", master}, soon());
+                return true;
+            } catch (const Error&) {
+                return false;  // it has not heard of that node yet
+            }
+        });
+    }
+    ready = ready && all([&](std::size_t i) { return info(i).find("cluster_state:ok") != std::string::npos; });
+    ready = ready && all([&](std::size_t i) {
+        return i < master_count || direct(i).command({"INFO", "replication"}, soon()).text.find("master_link_status:up") != std::string::npos;
+    });
+    // And each knows of the others' replicas: a failover is voted on by masters that know whose replica asks.
+    ready = ready && all([&](std::size_t i) {
+        const std::string known = direct(i).command({"CLUSTER", "NODES"}, soon()).text;
+        std::size_t slaves = 0;
+        for (auto at = known.find("slave "); at != std::string::npos; at = known.find("slave ", at + 1)) ++slaves;
+        return slaves == count - master_count;
+    });
+    if (!ready) throw Error(Code::internal, "the cluster did not come up: see " + directory_.path().string());
+}
+
+std::string OwnCluster::url() const {
+    std::string hosts;
+    for (const auto& node : nodes_) hosts += (hosts.empty() ? "" : ",") + node->address();
+    return "redis+cluster://" + hosts + "/";
+}
+
+void OwnCluster::kill(std::size_t i) {
+    nodes_[i]->signal(SIGKILL);
+    alive_[i] = false;
+}
+
+std::string OwnCluster::id(std::size_t i) { return direct(i).command({"CLUSTER", "MYID"}, soon()).text; }
+
+std::size_t OwnCluster::master_of(std::uint16_t slot) {
+    const auto first = static_cast<std::size_t>(std::find(alive_.begin(), alive_.end(), true) - alive_.begin());
+    for (const redis::Reply& range : direct(first).command({"CLUSTER", "SLOTS"}, soon()).elements) {
+        if (slot < range.elements[0].integer || slot > range.elements[1].integer) continue;
+        for (std::size_t i = 0; i < nodes_.size(); ++i) {
+            if (nodes_[i]->port() == range.elements[2].elements[1].integer) return i;
+        }
+    }
+    throw Error(Code::internal, "slot " + std::to_string(slot) + " has no master");
+}
+
+void OwnCluster::open_slot(std::uint16_t slot, std::size_t from, std::size_t to) {
+    direct(to).command({"CLUSTER", "SETSLOT", std::to_string(slot), "IMPORTING", id(from)}, soon());
+    direct(from).command({"CLUSTER", "SETSLOT", std::to_string(slot), "MIGRATING", id(to)}, soon());
+}
+
+void OwnCluster::move_keys(std::uint16_t slot, std::size_t from, std::size_t to) {
+    while (true) {
+        const auto keys = direct(from).command({"CLUSTER", "GETKEYSINSLOT", std::to_string(slot), "100"}, soon()).elements;
+        if (keys.empty()) return;
+        redis::Command move{"MIGRATE", "127.0.0.1", std::to_string(nodes_[to]->port()), "", "0", "10000", "KEYS"};
+        for (const redis::Reply& key : keys) move.push_back(key.text);
+        direct(from).command(move, soon());
+    }
+}
+
+void OwnCluster::close_slot(std::uint16_t slot, std::size_t to) {
+    const std::string owner = id(to);
+    direct(to).command({"CLUSTER", "SETSLOT", std::to_string(slot), "NODE", owner}, soon());
+    for (std::size_t i = 0; i < nodes_.size(); ++i) {
+        if (i == to || !alive_[i]) continue;
+        try {
+            direct(i).command({"CLUSTER", "SETSLOT", std::to_string(slot), "NODE", owner}, soon());
+        } catch (const Error&) {  // a replica is told by its master
+        }
+    }
+}
+
+std::uint64_t OwnCluster::errors(const std::string& code) {
+    std::uint64_t count = 0;
+    for (std::size_t i = 0; i < nodes_.size(); ++i) {
+        if (!alive_[i]) continue;
+        const std::string stats = direct(i).command({"INFO", "errorstats"}, soon()).text;
+        const std::string name = "errorstat_" + code + ":count=";
+        if (const auto found = stats.find(name); found != std::string::npos) count += std::strtoull(stats.c_str() + found + name.size(), nullptr, 10);
+    }
+    return count;
+}
+
+}  // namespace ysdb::test

@@ -1,0 +1,544 @@
+// programs: redis-server
+// Changes into a Redis Cluster: which version wins, in every slot, while slots move and masters die.
+#include <doctest/doctest.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <barrier>
+#include <map>
+#include <random>
+#include <thread>
+
+#include "core/base/text.h"
+#include "core/store/changes.h"
+#include "core/store/redis/slots.h"
+#include "core/value/version_text.h"
+#include "tests/live/change_rows.h"
+#include "tests/live/own_cluster.h"
+#include "tests/live/support.h"
+
+using namespace ysdb;
+using namespace ysdb::test;
+using redis::Command;
+using redis::Reply;
+
+namespace {
+
+Deadline soon() { return Deadline::after(Millis(30'000)); }
+
+OwnCluster& shared() {
+    static OwnCluster cluster;
+    return cluster;
+}
+
+// Landings below a prefix of the test's own.
+class Cache {
+public:
+    explicit Cache(OwnCluster& cluster = shared()) : store_(open_store(cluster.config())), prefix_(unique_name() + ":") {}
+    redis::RedisStore* operator->() { return &redis::as_redis(*store_); }
+    std::string key(const std::string& name) const { return prefix_ + name; }
+    Landing landing(const std::string& key, std::vector<std::string> tags = {}, const std::string& format = {}) const {
+        Landing landing;
+        landing.set = "s";
+        landing.source = {"public", "holdings"};
+        landing.key = prefix_ + key;
+        landing.format = format;
+        for (const std::string& tag : tags) landing.tags.push_back(prefix_ + tag);
+        return landing;
+    }
+    std::unique_ptr<ChangeWriter> follow(const Landing& landing, const TableInfo& table) {
+        auto writer = store_->changes()->follow(landing, soon());
+        writer->reshape(table, {}, soon());
+        return writer;
+    }
+    std::string field(const std::string& name, const std::string& field) { return (*this)->command({"HGET", key(name), field}, soon()).text; }
+    std::vector<std::string> keys(const std::string& pattern) {
+        std::vector<std::string> found;
+        (*this)->scan(pattern, 1000, Millis(20'000), {}, [&](std::span<const std::string> page) { found.insert(found.end(), page.begin(), page.end()); });
+        std::sort(found.begin(), found.end());
+        found.erase(std::unique(found.begin(), found.end()), found.end());
+        return found;
+    }
+    // What readers see: of each row its version and coin.
+    std::map<std::string, std::string> rows(const std::string& pattern = "*") {
+        std::vector<std::string> names = keys(prefix_ + pattern);
+        std::vector<Command> ask;
+        for (const std::string& name : names) ask.push_back({"HMGET", name, "_version", "coin"});
+        std::map<std::string, std::string> found;
+        if (ask.empty()) return found;
+        const auto replies = (*this)->pipeline(ask, soon());
+        for (std::size_t i = 0; i < names.size(); ++i) {
+            REQUIRE_MESSAGE(replies[i].elements.size() == 2, names[i] << " " << replies[i].text);
+            found[names[i].substr(prefix_.size())] = replies[i].elements[0].text + " " + replies[i].elements[1].text;
+        }
+        return found;
+    }
+    std::string members(const std::string& tag) {
+        std::string text;
+        for (const Reply& member : (*this)->command({"ZRANGE", key(tag), "0", "-1"}, soon()).elements) text += member.text.substr(prefix_.size()) + " ";
+        return text;
+    }
+
+private:
+    std::unique_ptr<Store> store_;
+    std::string prefix_;
+};
+
+void none_rejected(std::size_t, RejectedRow row) { FAIL_CHECK("rejected: " << row.key << " " << row.column << " " << row.reason); }
+
+void write(ChangeWriter& writer, const TableInfo& table, const std::vector<HoldingChange>& changes) {
+    writer.apply(batch_of(table, changes), soon(), none_rejected);
+    writer.flush(soon());
+}
+
+std::vector<HoldingChange> rows_at(std::int64_t from, std::int64_t to, std::uint64_t position, const std::string& coin, Op op = Op::upsert) {
+    std::vector<HoldingChange> changes;
+    for (std::int64_t id = from; id < to; ++id) changes.push_back({at(position), {id, id % 50, coin, {}}, op});
+    return changes;
+}
+
+std::string text_of(std::uint64_t position, const std::string& coin) { return version_text(at(position)) + " " + coin; }
+
+std::size_t count_of(const std::map<std::string, std::string>& rows, const std::string& text) {
+    return static_cast<std::size_t>(std::count_if(rows.begin(), rows.end(), [&](const auto& row) { return row.second == text; }));
+}
+
+}  // namespace
+
+TEST_CASE("an older change never overwrites a newer one, nor brings a removed row back, whichever master has it") {
+    Cache cache;
+    const TableInfo table = holdings();
+    const auto writer = cache.follow(cache.landing("h:{id}"), table);
+    write(*writer, table, rows_at(0, 2000, 20, "new"));
+    write(*writer, table, rows_at(0, 2000, 10, "old"));
+    CHECK(count_of(cache.rows(), text_of(20, "new")) == 2000);
+    write(*writer, table, rows_at(0, 1000, 15, "", Op::remove));
+    CHECK(count_of(cache.rows(), text_of(20, "new")) == 2000);
+    write(*writer, table, rows_at(0, 1000, 30, "", Op::remove));
+    CHECK(cache.rows().size() == 1000);
+    write(*writer, table, rows_at(0, 1000, 25, "old"));
+    CHECK(cache.rows().size() == 1000);
+    CHECK(cache->command({"GET", redis::beside_row(*cache.operator->(), "gone", cache.key("h:7"))}, soon()).text == version_text(at(30)));
+    write(*writer, table, rows_at(500, 1000, 31, "back"));
+    CHECK(count_of(cache.rows(), text_of(31, "back")) == 500);
+    CHECK(cache->command({"EXISTS", redis::beside_row(*cache.operator->(), "gone", cache.key("h:700"))}, soon()).integer == 0);
+}
+
+TEST_CASE("keys with braces of any kind keep their guards beside them") {
+    Cache cache;
+    const TableInfo table = holdings({2});
+    const auto writer = cache.follow(cache.landing("h:{coin}"), table);
+    for (const std::string coin : {"{", "}", "{}", "{a}", "}{a}", "{{a}}", "{}{a}", "a{b", "{a}{b}"}) {
+        CAPTURE(coin);
+        write(*writer, table, {{at(10), {1, 7, coin, {}}}});
+        CHECK(cache.field("h:" + coin, "coin") == coin);
+        write(*writer, table, {{at(12), {1, 7, coin, {}}, Op::remove}});
+        write(*writer, table, {{at(11), {1, 7, coin, {}}}});
+        CHECK(cache.field("h:" + coin, "coin") == "");
+    }
+}
+
+TEST_CASE("a truncation removes what is older from every master, and raises the floor in all 16384 slots") {
+    Cache cache;
+    const TableInfo table = holdings();
+    const auto writer = cache.follow(cache.landing("t:{id}"), table);
+    write(*writer, table, rows_at(0, 3000, 10, "old"));
+    write(*writer, table, rows_at(5000, 5100, 21, "newer"));
+    cache->command({"SET", cache.key("t:theirs"), "x"}, soon());
+    const auto start = SteadyClock::now();
+    writer->truncate(at(20), soon());
+    MESSAGE("truncation: " << std::chrono::duration<double>(SteadyClock::now() - start).count() << " s");
+    writer->flush(soon());
+    CHECK(cache->command({"DEL", cache.key("t:theirs")}, soon()).integer == 1);
+    CHECK(cache.rows().size() == 100);
+    CHECK(cache.keys("ysdb:landing:{*}" + cache.key("t:{id}")).size() == redis::slot_count);
+    write(*writer, table, rows_at(0, 3000, 19, "late"));   // others than those that were there, too
+    write(*writer, table, rows_at(9000, 12000, 19, "late"));
+    CHECK(cache.rows().size() == 100);
+    writer->truncate(at(15), soon());                      // an older one lowers nothing
+    write(*writer, table, rows_at(0, 500, 19, "late"));
+    CHECK(cache.rows().size() == 100);
+    write(*writer, table, rows_at(0, 500, 22, "after"));
+    CHECK(cache.rows().size() == 600);
+}
+
+TEST_CASE("a copy leaves what it holds and what changed since, and removes the rest") {
+    Cache cache;
+    for (const std::string key : {"c:{id}", "q:{{user_id}}:{coin}"}) {
+        CAPTURE(key);
+        const bool pointers = key[0] == 'q';
+        const TableInfo table = pointers ? holdings({0, 1}) : holdings();
+        const auto writer = cache.follow(cache.landing(key), table);
+        std::vector<HoldingChange> before, since;
+        for (std::int64_t id = 0; id < 600; ++id) before.push_back({at(10), {id, id, "old", {}}});
+        write(*writer, table, before);
+        write(*writer, table, {{at(60), {9000, 9000, "since", {}}}, {at(60, 2), {3, 3, "since", {}}}});
+        const auto copy = writer->begin_copy(table, "run1", soon());
+        {
+            std::vector<std::jthread> workers;
+            for (std::int64_t w = 0; w < 3; ++w) {
+                workers.emplace_back([&, w] {
+                    std::vector<HoldingChange> rows;
+                    for (std::int64_t id = w; id < 300; id += 3) rows.push_back({at(50, 0), {id, id, "copy", {}}});
+                    ChangeBatch batch = batch_of(table, rows);
+                    batch.ops = {Op::upsert};
+                    batch.versions = {at(50, 0)};
+                    copy->apply(batch, "token", soon(), [](RejectedRow) { FAIL_CHECK("rejected"); });
+                });
+            }
+            write(*writer, table, {{at(61), {4, 4, "since", {}}}, {at(62), {5, 5, "", {}}, Op::remove}});
+        }
+        copy->flush(soon());
+        writer->finish_copy("run1", soon());
+        const auto name = [&](std::int64_t id, const std::string& coin) {
+            const std::string n = std::to_string(id);
+            return pointers ? "q:{" + n + "}:" + coin : "c:" + n;
+        };
+        CHECK(cache.rows(key.substr(0, 2) + "*").size() == 300);  // 300 of the copy, less the removed one, and 9000
+        CHECK(cache.field(name(0, "copy"), "coin") == "copy");
+        CHECK(cache.field(name(3, "since"), "coin") == "since");
+        CHECK(cache.field(name(4, "since"), "coin") == "since");
+        CHECK(cache.field(name(5, "copy"), "coin") == "");
+        CHECK(cache.field(name(400, "old"), "coin") == "");
+        if (pointers) CHECK(cache.keys("ysdb:row:{*}" + cache.key(key) + "*").size() == 301);  // and the removed row's
+        write(*writer, table, {{at(49), {401, 401, "late", {}}}});
+        CHECK(cache.field(name(401, "late"), "coin") == "");
+    }
+}
+
+TEST_CASE("with a hash tag of the primary key rows move, are found by their pointers, and have tags") {
+    Cache cache;
+    const TableInfo table = holdings({0, 1});
+    for (const std::string format : {"hash", "json"}) {
+        CAPTURE(format);
+        const auto writer = cache.follow(cache.landing(format + ":{{user_id}}:{coin}", {format + "-of:{{user_id}}"}, format), table);
+        write(*writer, table, {{at(10), {1, 7, "eth", {}}}, {at(10, 2), {2, 8, "btc", {}}}});
+        write(*writer, table, {{at(11), {1, 7, "sol", {}}}});
+        CHECK(cache.keys(cache.key(format + ":*")) == std::vector<std::string>{cache.key(format + ":{7}:sol"), cache.key(format + ":{8}:btc")});
+        CHECK(cache.members(format + "-of:{7}") == format + ":{7}:sol ");
+        write(*writer, table, {{at(10, 1), {1, 7, "eth", {}}}});
+        CHECK(cache.keys(cache.key(format + ":*")).size() == 2);
+        write(*writer, table, {{at(12), {1, 7, "", {}}, Op::remove}});
+        CHECK(cache.keys(cache.key(format + ":*")) == std::vector<std::string>{cache.key(format + ":{8}:btc")});
+        CHECK(cache.members(format + "-of:{7}") == "");
+        writer->truncate(at(20), soon());
+        CHECK(cache.keys(cache.key(format + ":*")).empty());
+        CHECK(cache.members(format + "-of:{8}") == "");
+    }
+}
+
+TEST_CASE("a layout that no transaction could write in a cluster is refused with how to mend it") {
+    Cache cache;
+    const auto refusal = [&](const Landing& landing, const TableInfo& table) { return failure_of([&] { cache.follow(landing, table); }).error; };
+    const Error pointers = refusal(cache.landing("p:{user_id}:{coin}"), holdings());
+    CHECK(pointers.code() == Code::refused);
+    CHECK(pointers.message().find("in a cluster a row and its pointer would lie in different slots") != std::string::npos);
+    CHECK(pointers.hint().find("{id}") != std::string::npos);
+    CHECK(refusal(cache.landing("p:{{coin}}:{user_id}"), holdings({0, 1})).hint().find("{{user_id}}") != std::string::npos);
+    const Error tags = refusal(cache.landing("h:{id}:{user_id}", {"of:{user_id}"}), holdings({0, 1}));
+    CHECK(tags.code() == Code::config);
+    CHECK(tags.message().find("lies in another slot") != std::string::npos);
+    CHECK(tags.hint().find("{{user_id}}") != std::string::npos);
+    CHECK(refusal(cache.landing("h:{{id}}", {"of:{{user_id}}"}), holdings()).code() == Code::config);
+    // What the columns' own braces would part is told as a rejected row.
+    const TableInfo table = holdings({2, 0});
+    const auto writer = cache.follow(cache.landing("b:{{coin}}:{id}", {"of:{{coin}}"}), table);
+    std::size_t rejected = 0;
+    writer->apply(batch_of(table, {{at(1), {1, 7, "a}b", {}}}, {at(1, 2), {2, 7, "a", {}}}}), soon(), [&](std::size_t, const RejectedRow&) { ++rejected; });
+    writer->flush(soon());
+    CHECK(cache.rows("b:*").size() + rejected == 2);
+    CHECK(cache.field("b:{a}:2", "coin") == "a");
+}
+
+namespace {
+
+// Random histories of rows: (what was told, what is alive at the end).
+std::pair<std::vector<HoldingChange>, std::map<std::string, std::string>> history(std::mt19937_64& random) {
+    std::vector<HoldingChange> told;
+    std::map<std::string, std::string> alive;
+    for (std::uint64_t position = 1; position <= 80; ++position) {
+        const auto id = static_cast<std::int64_t>(random() % 8);
+        const std::string name = "h:" + std::to_string(id), coin = std::to_string(position);
+        const bool removal = random() % 4 == 0;
+        told.push_back({at(position), {id, 7, removal ? "" : coin, {}}, removal ? Op::remove : Op::upsert});
+        if (removal) alive.erase(name);
+        else alive[name] = text_of(position, coin);
+    }
+    return {told, alive};
+}
+
+}  // namespace
+
+TEST_CASE("changes end the same in whatever order, groups and repetitions they arrive, from two writers at once") {
+    std::mt19937_64 random(random_seed());
+    const TableInfo table = holdings();
+    for (int round = 0; round < 10; ++round) {
+        Cache cache;
+        const auto [told, alive] = history(random);
+        std::vector<std::vector<HoldingChange>> shares;
+        for (int w = 0; w < 2; ++w) {
+            auto changes = told;
+            std::shuffle(changes.begin(), changes.end(), random);
+            shares.push_back(std::move(changes));
+        }
+        {
+            std::vector<std::jthread> writers;
+            for (const auto& changes : shares) {
+                writers.emplace_back([&] {
+                    const auto writer = cache.follow(cache.landing("h:{id}"), table);
+                    for (std::size_t i = 0; i < changes.size(); i += 8) write(*writer, table, {changes.begin() + static_cast<std::ptrdiff_t>(i), changes.begin() + static_cast<std::ptrdiff_t>(std::min(i + 8, changes.size()))});
+                });
+            }
+        }
+        CHECK(cache.rows() == alive);
+    }
+}
+
+TEST_CASE("two writers of the same rows at the same moment end with the newest change of each") {
+    const TableInfo table = holdings();
+    constexpr std::int64_t rounds = 150, rows = 4;
+    std::mt19937_64 random(random_seed());
+    // Removals touch other keys than rows do: each kind has to notice the other, and its own.
+    for (const bool removals : {true, false}) {
+        Cache cache;
+        std::vector<HoldingChange> told[2];
+        std::map<std::string, std::string> expected;
+        for (std::int64_t id = 0; id < rounds * rows; ++id) {
+            const std::size_t newer = random() % 2;
+            for (std::size_t w = 0; w < 2; ++w) {
+                told[w].push_back({at(w == newer ? 20 : 10), {id, 7, std::to_string(w), {}}, removals && random() % 3 == 0 ? Op::remove : Op::upsert});
+            }
+            if (told[newer].back().op == Op::upsert) expected["d:" + std::to_string(id)] = text_of(20, std::to_string(newer));
+        }
+        std::barrier together(2);
+        {
+            std::vector<std::jthread> threads;
+            for (const auto& changes : told) {
+                threads.emplace_back([&] {
+                    const auto writer = cache.follow(cache.landing("d:{id}"), table);
+                    for (auto from = changes.begin(); from != changes.end(); from += rows) {
+                        together.arrive_and_wait();
+                        write(*writer, table, {from, from + rows});
+                    }
+                });
+            }
+        }
+        CHECK(cache.rows() == expected);
+    }
+}
+
+TEST_CASE("rows whose slot is on its way are written where they are, and wait where a transaction would be torn") {
+    Cache cache;
+    const TableInfo table = holdings({0, 1});
+    const auto writer = cache.follow(cache.landing("p:{{user_id}}:{coin}"), table);
+    writer->truncate(at(1), soon());  // so that there is a floor
+    write(*writer, table, {{at(10), {1, 7, "eth", "a"}}, {at(10), {2, 7, "btc", "a"}}});
+    const std::uint16_t slot = redis::key_slot("{7}");
+    const std::size_t from = shared().master_of(slot), to = (from + 1) % 3;
+    shared().open_slot(slot, from, to);
+    write(*writer, table, {{at(11), {1, 7, "eth", "b"}}, {at(11), {2, 7, "btc", "b"}}});   // all keys are where they were
+    CHECK(cache.field("p:{7}:eth", "note") == "b");
+    shared().move_keys(slot, from, to);
+    const std::uint64_t asked = shared().errors("ASK"), again = shared().errors("TRYAGAIN");
+    write(*writer, table, {{at(12), {1, 7, "eth", "c"}}, {at(12), {2, 7, "btc", "c"}}});   // all are at the new place
+    CHECK(cache.field("p:{7}:eth", "note") == "c");
+    CHECK(shared().errors("ASK") > asked);
+    write(*writer, table, {{at(11), {1, 7, "eth", "old"}}});
+    CHECK(cache.field("p:{7}:eth", "note") == "c");
+    // A new row is none yet on either side: its transaction cannot run before the move is over, and is not given up for it.
+    std::atomic<bool> written = false;
+    {
+        std::jthread third([&] {
+            write(*writer, table, {{at(13), {3, 7, "sol", "d"}}});
+            written = true;
+        });
+        CHECK(eventually([&] { return shared().errors("TRYAGAIN") > again; }));
+        CHECK_FALSE(written);
+        shared().close_slot(slot, to);
+    }
+    CHECK(cache.field("p:{7}:sol", "note") == "d");
+    shared().open_slot(slot, to, from);
+    const Failure stuck = failure_of([&] {
+        writer->apply(batch_of(table, {{at(14), {4, 7, "new", "e"}}}), soon(), none_rejected);
+        writer->flush(Deadline::after(Millis(700)));
+    });
+    writer->discard();
+    CHECK(stuck.error.retryable());
+    CHECK(stuck.error.message().find("slot " + std::to_string(slot)) != std::string::npos);
+    shared().move_keys(slot, to, from);
+    shared().close_slot(slot, from);
+    write(*writer, table, {{at(14), {4, 7, "new", "e"}}});
+    CHECK(cache.field("p:{7}:new", "note") == "e");
+}
+
+TEST_CASE("slots move to and fro while rows are written, removed and truncated, and nothing older ever wins") {
+    Cache cache;
+    const TableInfo table = holdings();
+    const auto writer = cache.follow(cache.landing("m:{id}"), table);
+    write(*writer, table, rows_at(0, 300, 1, "1"));
+    const std::uint64_t moved = shared().errors("MOVED");
+    std::atomic<int> moves = 0;
+    std::uint64_t position = 1;
+    {
+        std::jthread mover([&](std::stop_token stop) {
+            for (std::int64_t id = 0; !stop.stop_requested(); id = (id + 1) % 300) {
+                const std::uint16_t slot = redis::key_slot(cache.key("m:" + std::to_string(id)));
+                const std::size_t from = shared().master_of(slot), to = (from + 1) % 3;
+                shared().open_slot(slot, from, to);
+                shared().move_keys(slot, from, to);
+                shared().close_slot(slot, to);
+                ++moves;
+            }
+        });
+        while (moves < 150) {
+            ++position;
+            write(*writer, table, rows_at(0, 300, position * 10, std::to_string(position)));
+            write(*writer, table, rows_at(0, 300, position * 10 - 5, "old"));
+            write(*writer, table, rows_at(0, 50, position * 10 + 1, "", Op::remove));
+            write(*writer, table, rows_at(0, 50, position * 10, "old"));
+        }
+    }
+    const auto rows = cache.rows();
+    CHECK(rows.size() == 250);
+    CHECK(count_of(rows, text_of(position * 10, std::to_string(position))) == 250);
+    CHECK(shared().errors("MOVED") > moved);
+    writer->truncate(at(position * 10 + 2), soon());
+    CHECK(cache.rows().empty());
+}
+
+TEST_CASE("a truncation that could miss rows on their way from one master to the other waits until they are there") {
+    Cache cache;
+    const TableInfo table = holdings();
+    const auto writer = cache.follow(cache.landing("w:{id}"), table);
+    write(*writer, table, rows_at(0, 100, 10, "old"));
+    const std::uint16_t slot = redis::key_slot(cache.key("w:1"));
+    const std::size_t from = shared().master_of(slot), to = (from + 1) % 3;
+    shared().open_slot(slot, from, to);
+    shared().move_keys(slot, from, to);
+    const Failure failure = failure_of([&] { writer->truncate(at(20), Deadline::after(Millis(4'000))); });
+    CHECK(failure.error.retryable());
+    CHECK(failure.error.message().find("slots kept moving, now " + std::to_string(slot)) != std::string::npos);
+    writer->discard();
+    shared().close_slot(slot, to);
+    writer->truncate(at(20), soon());
+    CHECK(cache.rows().empty());
+    CHECK(cache.keys("ysdb:landing:{*}" + cache.key("w:{id}")).size() == redis::slot_count);
+    shared().open_slot(slot, to, from);
+    shared().move_keys(slot, to, from);
+    shared().close_slot(slot, from);
+}
+
+TEST_CASE("no row that was flushed is lost with the master that had it, and writing goes on with the next") {
+    OwnCluster own;
+    Cache cache(own);
+    const TableInfo table = holdings();
+    const auto writer = cache.follow(cache.landing("h:{id}"), table);
+    std::uint64_t position = 0, flushed = 0;
+    int failed = 0;
+    const auto tell = [&] {
+        ++position;
+        CHECK(eventually([&] {
+            try {
+                const Deadline deadline = Deadline::after(Millis(5'000));
+                writer->apply(batch_of(table, rows_at(0, 300, position, std::to_string(position))), deadline, none_rejected);
+                writer->flush(deadline);
+                flushed = position;
+                return true;
+            } catch (const Error& error) {
+                CAPTURE(error.message());
+                CHECK(error.retryable());
+                ++failed;
+                writer->discard();
+                return false;
+            }
+        }));
+    };
+    for (int i = 0; i < 10; ++i) tell();
+    const std::size_t master = own.master_of(redis::key_slot(cache.key("h:1")));
+    own.kill(master);
+    REQUIRE(eventually([&] { return own.master_of(redis::key_slot(cache.key("h:1"))) == master + 3; }));
+    CHECK(count_of(cache.rows(), text_of(flushed, std::to_string(flushed))) == 300);
+    for (int i = 0; i < 10; ++i) tell();
+    // And one that dies while it is being written to: what was under way is told again.
+    const std::size_t next = (master + 1) % 3;
+    {
+        std::jthread killer([&] {
+            own.direct(next).command({"CLIENT", "PAUSE", "20000", "WRITE"}, soon());
+            CHECK(eventually([&] {  // a transaction is under way there
+                for (const std::string& word : split(own.direct(next).command({"CLIENT", "LIST", "TYPE", "NORMAL"}, soon()).text, ' ')) {
+                    if (word.starts_with("flags=") && word.find('b', 6) != std::string::npos) return true;
+                }
+                return false;
+            }));
+            own.kill(next);
+        });
+        for (int i = 0; i < 20; ++i) tell();
+    }
+    REQUIRE(eventually([&] { return own.direct((master + 2) % 3).command({"CLUSTER", "INFO"}, soon()).text.find("cluster_state:ok") != std::string::npos; }));
+    for (int i = 0; i < 5; ++i) tell();
+    CHECK(failed >= 1);
+    CHECK(count_of(cache.rows(), text_of(position, std::to_string(position))) == 300);
+}
+
+TEST_CASE("a flush that no replica took is none, as long as the master has one") {
+    OwnCluster own({"cluster-node-timeout 15000"});
+    Cache cache(own);
+    const TableInfo table = holdings();
+    const auto writer = cache.follow(cache.landing("h:{id}"), table);
+    own.node(3).signal(SIGSTOP);
+    writer->apply(batch_of(table, rows_at(0, 200, 1, "a")), soon(), none_rejected);
+    const Failure failure = failure_of([&] { writer->flush(Deadline::after(Millis(800))); });
+    own.node(3).signal(SIGCONT);
+    CHECK(failure.error.message().find("no replica took the rows") != std::string::npos);
+    CHECK(failure.error.retryable());
+    writer->discard();
+    write(*writer, table, rows_at(0, 200, 1, "a"));
+}
+
+TEST_CASE("the epoch and the notes of a set only rise") {
+    Cache cache;
+    const std::string set = unique_name();
+    ChangeSink& sink = *cache->changes();
+    CHECK(sink.epoch(set, soon()) == 0);
+    sink.begin_epoch(set, 3, soon());
+    sink.begin_epoch(set, 2, soon());
+    CHECK(sink.epoch(set, soon()) == 3);
+    sink.note(set, "lsn", 7, soon());
+    CHECK(sink.noted(set, "lsn", soon()) == 7);
+}
+
+TEST_CASE("how fast rows are written, beside a single server") {
+    TemporaryDirectory directory;
+    RedisProcess single(directory.path(), {"save ''"});
+    OwnCluster masters({}, false);
+    const TableInfo table = holdings();
+    constexpr std::int64_t rows = 20'000;
+    for (const auto& [what, url, key] : std::vector<std::array<std::string, 3>>{{"a single server", "redis://" + single.address(), "h:{id}"},
+                                                                              {"a cluster of 3", masters.url(), "h:{id}"},
+                                                                              {"a cluster of 3, 100 rows a hash tag", masters.url(), "h:{{user_id}}:{id}"}}) {
+        const auto store = open_store(store_at("cache", url));
+        const bool tagged = key.find("user_id") != std::string::npos;
+        const TableInfo shape = tagged ? holdings({0, 1}) : table;
+        Landing landing;
+        landing.set = "s";
+        landing.key = unique_name() + key;
+        const auto writer = store->changes()->follow(landing, soon());
+        writer->reshape(shape, {}, soon());
+        std::vector<ChangeBatch> made;
+        for (std::int64_t from = 0; from < rows; from += rows / 10) {
+            std::vector<HoldingChange> changes;
+            for (std::int64_t id = from; id < from + rows / 10; ++id) changes.push_back({at(10), {id, id / 100, "coin" + std::to_string(id), "a note of some length"}});
+            made.push_back(batch_of(shape, changes));
+        }
+        const auto start = SteadyClock::now();
+        for (const ChangeBatch& batch : made) {
+            writer->apply(batch, soon(), none_rejected);
+            writer->flush(soon());
+        }
+        const double seconds = std::chrono::duration<double>(SteadyClock::now() - start).count();
+        MESSAGE(what << ": " << static_cast<int>(rows / seconds) << " rows/s");
+        CHECK(rows / seconds > 1'000);
+    }
+}
