@@ -199,10 +199,10 @@ private:
         header_ = true;
     }
 
-    // Whether anybody wants what happened to it in this tick.
+    // Whether anybody wants what happened to it in this tick. A view has the changes of its own tick.
     bool wanted(const Followed& table) const {
         const auto from = options_.from.find(table.ref);
-        return from == options_.from.end() || tick_ >= from->second;
+        return from == options_.from.end() || tick_ > from->second;
     }
 
     // --- one row of the log ---
