@@ -7,10 +7,22 @@
 #include <array>
 #include <random>
 
+#include "core/lab/pins.h"
 #include "tests/live/sync_outage.h"
 
 using namespace ysdb;
 using namespace ysdb::test;
+
+namespace {
+
+// The distribution's PostgreSQL; of a soak also the newest that was fetched.
+std::vector<std::string> versions() {
+    std::vector<std::string> found{""};
+    if (soak() && lab::find_fetched("postgres-18", default_cache_dir())) found.emplace_back("18");
+    return found;
+}
+
+}  // namespace
 
 TEST_CASE("every fault at every moment") {
     if (!soak()) {
@@ -18,10 +30,13 @@ TEST_CASE("every fault at every moment") {
         return;
     }
     std::uint64_t seed = random_seed();
-    SyncLab lab;
-    for (const Fault fault : {Fault::kill_ysdb, Fault::kill_postgres, Fault::kill_clickhouse, Fault::stop_clickhouse, Fault::cut_network, Fault::stall_network, Fault::disk_full}) {
-        if (fault == Fault::disk_full && !lab.can_fill_disk()) continue;
-        for (const Moment moment : {Moment::copying, Moment::streaming, Moment::between, Moment::columns}) live_through(lab, fault, moment, seed++);
+    for (const std::string& version : versions()) {
+        CAPTURE(version);
+        SyncLab lab(version);
+        for (const Fault fault : {Fault::kill_ysdb, Fault::kill_postgres, Fault::kill_clickhouse, Fault::stop_clickhouse, Fault::cut_network, Fault::stall_network, Fault::disk_full}) {
+            if (fault == Fault::disk_full && !lab.can_fill_disk()) continue;
+            for (const Moment moment : {Moment::copying, Moment::streaming, Moment::between, Moment::columns}) live_through(lab, fault, moment, seed++);
+        }
     }
 }
 
@@ -30,7 +45,7 @@ TEST_CASE("killed at random moments, again and again, while columns come and go:
     const std::uint64_t seed = random_seed();
     CAPTURE(seed);
     std::mt19937_64 random(seed);
-    SyncLab lab;
+    SyncLab lab(versions().back());
     SyncDay day(lab, 20'000);
     RecordingWriter writer(day.source(), seed, 1'000'000);
     auto run = day.run();
