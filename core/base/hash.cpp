@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/base/hex.h"
 
 namespace ysdb {
 
@@ -38,17 +39,6 @@ private:
     std::unique_ptr<EVP_MD_CTX, Free> context_;
 };
 
-std::string hex(std::string_view bytes) {
-    static constexpr char digits[] = "0123456789abcdef";
-    std::string text(bytes.size() * 2, '0');
-    for (std::size_t i = 0; i < bytes.size(); ++i) {
-        const auto c = static_cast<unsigned char>(bytes[i]);
-        text[2 * i] = digits[c >> 4];
-        text[2 * i + 1] = digits[c & 15];
-    }
-    return text;
-}
-
 std::string digest_file(const std::string& path, const EVP_MD* kind) {
     std::ifstream file(path, std::ios::binary);
     if (!file) throw Error(Code::internal, "cannot read '" + path + "'");
@@ -67,10 +57,10 @@ std::string sha256_hex(std::string_view bytes) {
     SHA256_CTX state;
     char sum[SHA256_DIGEST_LENGTH];
     if (SHA256_Init(&state) != 1 || SHA256_Update(&state, bytes.data(), bytes.size()) != 1 || SHA256_Final(reinterpret_cast<unsigned char*>(sum), &state) != 1) throw Error(Code::internal, "cannot compute a digest");
-    return hex({sum, sizeof sum});
+    return to_hex({sum, sizeof sum});
 }
 
-std::string sha256_file_hex(const std::string& path) { return hex(digest_file(path, EVP_sha256())); }
+std::string sha256_file_hex(const std::string& path) { return to_hex(digest_file(path, EVP_sha256())); }
 
 std::string sha512_file_base64(const std::string& path) {
     const std::string bytes = digest_file(path, EVP_sha512());

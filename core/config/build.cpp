@@ -55,30 +55,10 @@ public:
     void read(const std::string& name, bool& into) {
         if (const ResolvedValue* value = find(name)) into = value->text == "true";   // nothing else passes for one
     }
-    void read(const std::string& name, Millis& into) {
-        const ResolvedValue* value = find(name);
-        if (value == nullptr) return;
-        try {
-            into = parse_duration(value->text, name);
-        } catch (const Error& error) {
-            problem(*value, error.message(), error.hint());
-        }
-    }
-    void read(const std::string& name, std::uint64_t& into) {
-        const ResolvedValue* value = find(name);
-        if (value == nullptr) return;
-        try {
-            into = parse_size(value->text, name);
-        } catch (const Error& error) {
-            problem(*value, error.message(), error.hint());
-        }
-    }
-    void read(const std::string& name, std::optional<std::uint64_t>& into) {
-        if (find(name) == nullptr) return;
-        into.emplace();
-        read(name, *into);
-    }
-    void read(const std::string& name, std::optional<Millis>& into) {
+    void read(const std::string& name, Millis& into) { parse(name, into, parse_duration); }
+    void read(const std::string& name, std::uint64_t& into) { parse(name, into, parse_size); }
+    template <class Value>
+    void read(const std::string& name, std::optional<Value>& into) {
         if (find(name) == nullptr) return;
         into.emplace();
         read(name, *into);
@@ -94,6 +74,16 @@ public:
     }
 
 private:
+    template <class Value, class Parse>
+    void parse(const std::string& name, Value& into, const Parse& parse_text) {
+        const ResolvedValue* value = find(name);
+        if (value == nullptr) return;
+        try {
+            into = parse_text(value->text, name);
+        } catch (const Error& error) {
+            problem(*value, error.message(), error.hint());
+        }
+    }
     bool choice_holds(const std::string& name, const ResolvedValue& value) {
         const auto& choices = value.setting->choices;
         if (choices.empty() || std::find(choices.begin(), choices.end(), value.text) != choices.end()) return true;
@@ -208,47 +198,45 @@ void read_store(const std::string& name, Resolved& resolved, Values& values, Con
     config.stores.emplace(name, std::move(store));
 }
 
+// Each element of an array, by what reads the one whose keys begin with `prefix`.
+template <class Element, class Read>
+std::vector<Element> read_elements(const Resolved& resolved, const std::string& array, const Read& read) {
+    std::vector<Element> elements(count_elements(resolved, array));
+    for (std::size_t i = 0; i < elements.size(); ++i) read(fmt::format("{}[{}].", array, i), elements[i]);
+    return elements;
+}
+
 void read_partitions(const Resolved& resolved, Values& values, Config& config) {
-    for (std::size_t i = 0; i < count_elements(resolved, "partition"); ++i) {
-        const std::string prefix = fmt::format("partition[{}].", i);
-        PartitionConfig partition;
+    config.partitions = read_elements<PartitionConfig>(resolved, "partition", [&](const std::string& prefix, PartitionConfig& partition) {
         values.read(prefix + "table", partition.table);
         values.read(prefix + "by", partition.by);
         values.read(prefix + "every", partition.every);
         values.read(prefix + "ahead", partition.ahead);
         values.read(prefix + "keep", partition.keep);
         values.read(prefix + "archive", partition.archive);
-        config.partitions.push_back(std::move(partition));
-    }
+    });
 }
 
 void read_syncs(const Resolved& resolved, Values& values, Config& config) {
-    for (std::size_t i = 0; i < count_elements(resolved, "sync"); ++i) {
-        const std::string array = fmt::format("sync[{}]", i);
-        SyncConfig sync;
-        values.read(array + ".name", sync.name);
-        values.read(array + ".from", sync.from);
-        values.read(array + ".capture", sync.capture);
-        values.read(array + ".tables", sync.tables);
-        values.read(array + ".spill", sync.spill);
-        values.read(array + ".when_full", sync.when_full);
-        values.read(array + ".max_slot_wal", sync.max_slot_wal);
-        values.read(array + ".every", sync.every);
-        values.read(array + ".state", sync.state);
-        for (std::size_t j = 0; j < count_elements(resolved, array + ".table"); ++j) {
-            const std::string prefix = fmt::format("{}.table[{}].", array, j);
-            SyncTable table;
+    config.syncs = read_elements<SyncConfig>(resolved, "sync", [&](const std::string& set, SyncConfig& sync) {
+        values.read(set + "name", sync.name);
+        values.read(set + "from", sync.from);
+        values.read(set + "capture", sync.capture);
+        values.read(set + "tables", sync.tables);
+        values.read(set + "spill", sync.spill);
+        values.read(set + "when_full", sync.when_full);
+        values.read(set + "max_slot_wal", sync.max_slot_wal);
+        values.read(set + "every", sync.every);
+        values.read(set + "state", sync.state);
+        sync.table = read_elements<SyncTable>(resolved, set + "table", [&](const std::string& prefix, SyncTable& table) {
             values.read(prefix + "name", table.name);
             values.read(prefix + "key", table.key);
             values.read(prefix + "cursor", table.cursor);
             values.read(prefix + "overlap", table.overlap);
             values.read(prefix + "columns", table.columns);
             values.read(prefix + "except", table.except);
-            sync.table.push_back(std::move(table));
-        }
-        for (std::size_t j = 0; j < count_elements(resolved, array + ".to"); ++j) {
-            const std::string prefix = fmt::format("{}.to[{}].", array, j);
-            SyncTarget target;
+        });
+        sync.to = read_elements<SyncTarget>(resolved, set + "to", [&](const std::string& prefix, SyncTarget& target) {
             values.read(prefix + "store", target.store);
             values.read(prefix + "table", target.table);
             values.read(prefix + "into", target.into);
@@ -261,10 +249,8 @@ void read_syncs(const Resolved& resolved, Values& values, Config& config) {
             values.read(prefix + "partitions", target.partitions);
             values.read(prefix + "retention", target.retention);
             values.read(prefix + "transactional", target.transactional);
-            sync.to.push_back(std::move(target));
-        }
-        config.syncs.push_back(std::move(sync));
-    }
+        });
+    });
 }
 
 }  // namespace

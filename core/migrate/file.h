@@ -53,7 +53,7 @@ struct Migration {
     std::string title() const { return name.empty() || is_repeatable(version) ? version : version + "_" + name; }
     bool runs_in(std::string_view environment) const;
     // Flyway's repeatable scripts with the moment in them are other ones each time.
-    bool runs_each_time() const { return moment_in_it && version.starts_with("R__"); }
+    bool runs_each_time() const { return moment_in_it && is_repeatable(version); }
     bool moment_in_it = false;             // ${flyway:timestamp}
     const std::vector<Statement>& section(Direction direction) const { return direction == Direction::up ? up : down; }
 };

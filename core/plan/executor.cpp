@@ -29,14 +29,6 @@ std::optional<std::size_t> failed_step(const Unit& unit, const ScriptResult& res
     return in_step ? std::optional(result.done - 1) : std::nullopt;
 }
 
-bool is_number(const std::string& text) { return !text.empty() && text.find_first_not_of("0123456789") == std::string::npos; }
-
-// The probe, looking only at what came after this mark.
-Probe behind(Probe probe, const std::string& mark) {
-    probe.look.params.emplace_back(mark);
-    return probe;
-}
-
 // Of the last of several tries.
 Error after_tries(Error error, int tries) {
     if (found_no_lock(error)) error.with_more_hint(fmt::format("something else was in the way at each of {} tries: try again when there is less at work on it", tries));
@@ -226,12 +218,11 @@ std::optional<Failure> Executor::alone(const Unit& unit, Lane& lane) {
     JournalEntry intent = entry(unit, JournalEvent::intent, next_label());
     std::string sql = step.sql;
     if (step.probe) {
-        std::string broken;
         if (step.probe->mark) intent.found = lane.session->query(step.probe->mark->sql, step.probe->mark->params, context_.deadline()).row(0).text(0);
-        const Effect before = step.probe->mark ? Effect::absent : look(*step.probe, lane, !step.probe->mend_finishes, &broken);
-        const bool there = before == Effect::present || (!step.cluster.empty() && before != Effect::absent);  // on some hosts is there
+        const Seen before = step.probe->mark ? Seen{Effect::absent} : look(looking(lane), *step.probe, !step.probe->mend_finishes);
+        const bool there = before.effect == Effect::present || (!step.cluster.empty() && before.effect != Effect::absent);  // on some hosts is there
         if (!step.probe->mark) intent.found = there ? "present" : "absent";
-        if (before == Effect::broken) sql = step.probe->mend + broken + step.probe->mend_tail;  // somebody's run of the same was cut off
+        if (before.effect == Effect::broken) sql = step.probe->mend + before.what + step.probe->mend_tail;  // somebody's run of the same was cut off
     }
     // Where both are one server's, its log has the intent before what the statement did, so that neither survives a crash without the other; and a lost
     // outcome is looked up. Of what may leave traces elsewhere the intent must be on disk first.
@@ -268,12 +259,12 @@ std::optional<Failure> Executor::alone(const Unit& unit, Lane& lane) {
             Error error = waited ? Error(Code::rejected, "store '" + lane.store->name() + "': no lock within " + human_duration(static_cast<double>(longest_wait->count()) / 1000)).with_server_code("55P03") : caught;
             // An ALTER may have begun a mutation before it was refused for what else is in it: that is not begun a second time.
             const bool begins_mutation = step.probe && step.probe->mark;
-            if (found_no_lock(error) && tries < options_.lock_tries && (!begins_mutation || is_absent(*step.probe, lane, intent.found))) {
+            if (found_no_lock(error) && tries < options_.lock_tries && (!begins_mutation || is_absent(*lane.session, *step.probe, intent.found, context_.deadline()))) {
                 say_no_lock(unit, tries, error);
                 if (pause_for(jittered(pause), context_.stop)) continue;
             }
             error = after_tries(std::move(error), tries);
-            const bool nothing_done = step.repeatable || refused_before_running(error) || (step.probe && is_absent(*step.probe, lane, intent.found));
+            const bool nothing_done = step.repeatable || refused_before_running(error) || (step.probe && is_absent(*lane.session, *step.probe, intent.found, context_.deadline()));
             if (step.may_leave_part && !nothing_done) return failure(0, error, true);
             JournalEntry outcome = intent;
             outcome.event = JournalEvent::failed;
@@ -292,21 +283,22 @@ std::optional<Failure> Executor::alone(const Unit& unit, Lane& lane) {
 bool Executor::settle(const Unit& unit, const std::optional<SqlText>& mark, Lane& lane, std::optional<Failure>& unknown) {
     const Step& step = unit.steps.front();
     const JournalEntry& begun = *step.begun;
-    wait_for_orphan(lane, begun.label);
-    Effect effect = Effect::unclear;
-    std::string what;
+    const Looking here = looking(lane);
+    wait_for_orphan(here, begun.label);
+    Seen seen{Effect::unclear};
     const auto hosts = step.cluster.empty() ? std::nullopt : follow_on_cluster(step, lane, begun.label);
     if (mark) {
-        effect = look({*mark, {}}, lane, false);
+        seen.effect = look(here, {*mark, {}}, false).effect;
     } else if (hosts && !judge(step.cluster, *hosts)) {
-        effect = Effect::present;
+        seen.effect = Effect::present;
     } else if (step.probe && step.probe->mark) {
-        if (is_number(begun.found)) effect = look(behind(*step.probe, begun.found), lane, true, &what);
+        seen = look_behind(here, *step.probe, begun.found);
     } else if (begun.found == "present") {
-        effect = Effect::absent;  // it was there before the step: the look proves nothing, and the server refuses or ignores it again
+        seen.effect = Effect::absent;  // it was there before the step: the look proves nothing, and the server refuses or ignores it again
     } else if (step.probe) {
-        effect = look(*step.probe, lane, true, &what);
+        seen = look(here, *step.probe, true);
     }
+    auto& [effect, what] = seen;
     if (effect == Effect::unclear && step.repeatable) effect = Effect::absent;
     if (effect == Effect::unclear && hosts) what = describe(*hosts);
     if (effect == Effect::unclear || effect == Effect::stuck) {
@@ -322,70 +314,6 @@ bool Executor::settle(const Unit& unit, const std::optional<SqlText>& mark, Lane
     journal_.write(outcome, context_.deadline());
     record(unit);
     return true;
-}
-
-// Of a step that failed just now: nothing waits.
-bool Executor::is_absent(const Probe& probe, Lane& lane, const std::string& found) {
-    if (!probe.mark && found != "absent") return false;
-    try {
-        const SqlText look = probe.mark ? behind(probe, found).look : probe.look;
-        const SqlResult result = lane.session->query(look.sql, look.params, context_.deadline());
-        return result.rows() > 0 && result.row(0).text_or(0, "") == "absent";
-    } catch (const Error&) {
-        return false;
-    }
-}
-
-Effect Executor::look(const Probe& probe, Lane& lane, bool mend, std::string* what_is_found) {
-    // What runs on by itself and can be ended is followed to its end (law 18); another's work is waited for.
-    const Deadline deadline = probe.end.empty() ? Deadline::after(options_.orphan_wait) : Deadline::never();
-    const Deadline chance = Deadline::after(options_.orphan_wait);
-    std::string first_reason;
-    while (true) {
-        const SqlResult result = lane.session->query(probe.look.sql, probe.look.params, context_.deadline());
-        if (result.rows() == 0) return Effect::absent;
-        const std::string word = result.row(0).text_or(0, "");
-        // A file's own probe answers with a truth.
-        if (word == "present" || word == "t" || word == "true" || word == "1") return Effect::present;
-        if (word == "absent" || word == "f" || word == "false" || word == "0") return Effect::absent;
-        if (word == "broken" && mend && !probe.mend.empty()) {
-            const std::string what = result.row(0).text(1);
-            context_.log.warn(probe.mend_finishes ? "finishing what a broken run began" : "removing what a broken run left", {{"what", what}});
-            prepare(lane, Millis(0));
-            lane.session->query(probe.mend + what + probe.mend_tail, Deadline::never());
-            return probe.mend_finishes ? Effect::present : Effect::absent;
-        }
-        const std::string found = result.columns.size() > 1 ? result.row(0).text_or(1, "") : "";
-        if (what_is_found != nullptr) *what_is_found = found;
-        if (word == "broken" && what_is_found != nullptr && !probe.mend.empty()) return Effect::broken;
-        if (word == "stuck") {
-            // Its cause may be gone by now: it is given the time to try once more.
-            if (first_reason.empty()) first_reason = found;
-            if (found != first_reason || chance.passed()) return Effect::stuck;
-        } else if (word != "running" || deadline.passed()) {
-            return Effect::unclear;
-        }
-        if (!found.empty()) progress_->note("waiting for what an earlier run began: " + found);
-        if (!pause_for(Millis(250), context_.stop)) throw Error(Code::interrupted, "interrupted while waiting for a statement of another session");
-    }
-}
-
-void Executor::wait_for_orphan(Lane& lane, const std::string& label) {
-    if (label.empty()) return;
-    const bool clickhouse = lane.sql().dialect() == Dialect::clickhouse;
-    const std::string sql = clickhouse ? "SELECT count() FROM system.processes WHERE startsWith(query_id, {p1:String})"
-                                       : "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1 AND state IS DISTINCT FROM 'idle' AND pid <> pg_backend_pid()";
-    const std::vector<std::optional<std::string>> params{clickhouse ? label + "-" : label};
-    const Deadline deadline = Deadline::after(options_.orphan_wait);
-    for (Millis pause{25};; pause = std::min(pause * 2, Millis(1'000))) {
-        if (lane.session->query(sql, params, context_.deadline()).row(0).text(0) == "0") return;
-        if (deadline.passed()) {
-            throw Error(Code::locked, "store '" + lane.store->name() + "': a statement of a run that was killed is still at work (" + label + ")",
-                        clickhouse ? "wait, or end it: KILL QUERY WHERE startsWith(query_id, '" + label + "')"
-                                   : "wait, or end it: SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = '" + label + "'");
-        }
-        if (!pause_for(pause, context_.stop)) throw Error(Code::interrupted, "interrupted while waiting for a statement of a killed run");
-    }
 }
 
 // --- records ------------------------------------------------------------------------------------------------------------------
@@ -411,6 +339,10 @@ void Executor::record(const Unit& unit) {
     const ScriptResult result = home.session->script(statements, context_.deadline());
     if (result.error) throw *result.error;
     fault::point("plan.record.after");
+}
+
+Looking Executor::looking(Lane& lane) {
+    return {context_, *lane.session, lane.sql().dialect(), lane.store->name(), *progress_, options_.orphan_wait, [this, &lane] { prepare(lane, Millis(0)); }};
 }
 
 // --- sessions -----------------------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@
 #include "core/context.h"
 #include "core/plan/cluster.h"
 #include "core/plan/plan.h"
+#include "core/plan/probe.h"
 #include "core/plan/runner_lock.h"
 
 namespace ysdb::plan {
@@ -91,10 +92,7 @@ private:
     ScriptResult send(const Unit& unit, Lane& lane, std::span<const SqlText> tail, const std::string& label);
     void record(const Unit& unit);
     std::vector<SqlText> closing(const Unit& unit, bool journaled);
-    // With `mend`: what is broken is mended. Without: it is said, with its name in `what`; so is what is stuck or unclear.
-    Effect look(const Probe& probe, Lane& lane, bool mend, std::string* what = nullptr);
-    bool is_absent(const Probe& probe, Lane& lane, const std::string& found);
-    void wait_for_orphan(Lane& lane, const std::string& label);
+    Looking looking(Lane& lane);
     void prepare(Lane& lane, Millis lock_timeout);
     void set_label(Lane& lane, const std::string& label);
     void say_no_lock(const Unit& unit, int tries, const Error& error);

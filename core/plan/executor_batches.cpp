@@ -36,7 +36,7 @@ std::optional<Failure> Executor::batched(const Unit& unit, Lane& lane) {
         record(unit);
     };
     if (step.begun) {
-        wait_for_orphan(lane, step.begun->label);
+        wait_for_orphan(looking(lane), step.begun->label);
         if (Backfill::finished(*lane.session, step.begun->label, context_.deadline())) {
             finish(*step.begun);
             return std::nullopt;

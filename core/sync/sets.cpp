@@ -1,7 +1,5 @@
 #include "core/sync/sets.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 
 #include "core/base/text.h"
@@ -15,8 +13,6 @@ std::vector<Route> SyncSet::routes_to(const std::string& sink) const {
     std::copy_if(routes.begin(), routes.end(), std::back_inserter(found), [&](const Route& route) { return route.sink == sink; });
     return found;
 }
-
-std::string lsn_text(std::uint64_t position) { return fmt::format("{:X}/{:X}", position >> 32, position & 0xffffffff); }
 
 bool counts_ticks(const std::string& capture) { return capture != "wal"; }
 std::string position_text(const std::string& capture, std::uint64_t position) { return counts_ticks(capture) ? "tick " + std::to_string(position) : lsn_text(position); }

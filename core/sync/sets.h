@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/context.h"
+#include "core/store/lsn.h"
 #include "core/sync/routes.h"
 #include "core/sync/state.h"
 
@@ -46,8 +47,6 @@ SyncSet open_set_to(Context& context, const std::string& name, const std::string
 // The store of the bus in such a way; empty: none.
 std::string bus_of(const std::string& way);
 std::string bus_sink_name(const std::string& store);
-// A position as PostgreSQL writes it: "16/B374D848".
-std::string lsn_text(std::uint64_t position);
 // Whether the positions of such a capture are ticks, which are counted, not bytes of a log.
 bool counts_ticks(const std::string& capture);
 // A position of such a capture: "16/B374D848", or "tick 12".

@@ -8,7 +8,9 @@
 #include <limits>
 #include <numeric>
 
+#include "core/base/hex.h"
 #include "core/value/calendar.h"
+#include "core/value/kinds.h"
 #include "core/value/text_form.h"
 #include "core/value/wide_int.h"
 
@@ -72,11 +74,6 @@ void append_decimal(std::string& out, std::span<const std::uint8_t> cell, int sc
     if (scale == 0) return;
     out += '.';
     out.append(digits.data() + point, digits.size() - point);
-}
-
-void append_hex(std::string& out, std::uint8_t byte) {
-    out += "0123456789abcdef"[byte >> 4];
-    out += "0123456789abcdef"[byte & 0xf];
 }
 
 void append_uuid(std::string& out, std::span<const std::uint8_t> cell) {
@@ -291,15 +288,12 @@ bool append_json_text(std::string& out, std::string_view text) {
 }
 
 bool append_json(std::string& out, std::span<const std::uint8_t> cell, const Type& type, JsonStyle style) {
+    if (is_integer(type.kind)) {
+        append_scalar(out, cell, type);
+        return true;
+    }
     switch (type.kind) {
-        case TypeKind::boolean:
-        case TypeKind::int16:
-        case TypeKind::int32:
-        case TypeKind::int64:
-        case TypeKind::uint8:
-        case TypeKind::uint16:
-        case TypeKind::uint32:
-        case TypeKind::uint64: append_scalar(out, cell, type); return true;
+        case TypeKind::boolean: append_scalar(out, cell, type); return true;
         case TypeKind::array: return append_array(out, cell, *type.element, style);
         case TypeKind::numeric:
         case TypeKind::text:

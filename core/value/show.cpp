@@ -6,6 +6,7 @@
 #include <chrono>
 #include <numeric>
 
+#include "core/base/hex.h"
 #include "core/value/calendar.h"
 #include "core/value/wide_int.h"
 
@@ -31,7 +32,7 @@ std::string cut(std::string_view text) {
 
 std::string show_hex(std::span<const std::uint8_t> cell) {
     std::string text = "\\x";
-    for (const std::uint8_t byte : cell.first(std::min(cell.size(), longest / 2))) text += fmt::format("{:02x}", byte);
+    for (const std::uint8_t byte : cell.first(std::min(cell.size(), longest / 2))) append_hex(text, byte);
     return cell.size() > longest / 2 ? text + "..." : text;
 }
 
@@ -59,7 +60,7 @@ std::string show_uuid(std::span<const std::uint8_t> cell) {
     std::string text;
     for (std::size_t i = 0; i < cell.size(); ++i) {
         if (i == 4 || i == 6 || i == 8 || i == 10) text += '-';
-        text += fmt::format("{:02x}", cell[i]);
+        append_hex(text, cell[i]);
     }
     return text;
 }

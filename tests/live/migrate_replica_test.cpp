@@ -23,8 +23,7 @@ bool has(const std::string& text, const std::string& part) { return text.find(pa
 TEST_CASE("on a read-only replica status, plan and verify work, up says what it is and changes nothing, and after its promotion up goes on") {
     OutageLab lab;
     lab.up();
-    const auto stores = nlohmann::json::parse(lab.ysdb({"lab", "env", "--dir", "lab", "--output", "json"}).out)["stores"];
-    const std::string url = stores["main"]["url"];
+    const std::string& url = lab.url("main");
     const auto configure = [&](const std::string& main) { write_file_atomically(lab.directory() + "/ysdb.toml", "[stores.main]\nurl = \"" + main + "\"\n[migrate]\nstore = \"main\"\n"); };
     std::filesystem::create_directory(lab.directory() + "/migrations");
     const auto file = [&](const std::string& name, const std::string& text) { write_file_atomically(lab.directory() + "/migrations/" + name, text); };
@@ -35,8 +34,7 @@ TEST_CASE("on a read-only replica status, plan and verify work, up says what it 
     OtherPostgres standby(lab.directory(), "standby");
     standby.copy(url, true);
     standby.start();
-    const auto at = url.rfind(':'), slash = url.rfind('/');
-    configure(url.substr(0, at + 1) + std::to_string(standby.port()) + url.substr(slash));
+    configure(with_ports(url, {standby.port()}));
     REQUIRE(eventually([&] { return lab.ysdb({"migrate", "status"}).exit_code == 0; }));
     CHECK(lab.ysdb({"migrate", "up"}).exit_code == 0);  // nothing to apply
     file("0002_b.sql", "CREATE TABLE b (id int);");
@@ -57,8 +55,7 @@ TEST_CASE("on a read-only replica status, plan and verify work, up says what it 
 TEST_CASE("a backfill waits while a standby that streams from the server stands still, says so, and goes on once the standby does") {
     OutageLab lab;
     lab.up();
-    const auto stores = nlohmann::json::parse(lab.ysdb({"lab", "env", "--dir", "lab", "--output", "json"}).out)["stores"];
-    const std::string url = stores["main"]["url"];
+    const std::string& url = lab.url("main");
     const auto ask = [&](const std::string& sql) { return lab.store("main")->sql()->query(sql, OutageLab::soon()).row(0).text(0); };
     const auto change = [&](const std::string& sql) { lab.store("main")->sql()->query(sql, OutageLab::soon()); };
     change("ALTER SYSTEM SET wal_receiver_status_interval = 1");  // the copy brings it along: otherwise each word of the standby takes up to 10 s
@@ -67,11 +64,7 @@ TEST_CASE("a backfill waits while a standby that streams from the server stands 
     OtherPostgres standby(lab.directory(), "standby");
     standby.copy(url, true);
     standby.start();
-    const auto at = url.rfind(':'), slash = url.rfind('/');
-    StoreConfig copy;
-    copy.name = "standby";
-    copy.url = url.substr(0, at + 1) + std::to_string(standby.port()) + url.substr(slash);
-    const auto there = open_store(copy);
+    const auto there = open_store(store_at("standby", with_ports(url, {standby.port()})));
     REQUIRE(eventually([&] { return ask("SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'") == "1"; }));
     there->sql()->query("SELECT pg_wal_replay_pause()", OutageLab::soon());
     REQUIRE(eventually([&] { return there->sql()->query("SELECT pg_get_wal_replay_pause_state()", OutageLab::soon()).row(0).text(0) == "paused"; }));

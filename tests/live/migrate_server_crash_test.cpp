@@ -23,8 +23,7 @@ class Site {
 public:
     explicit Site(std::string home) : home_(std::move(home)), server_(home_ == "main" ? "postgres" : "clickhouse") {
         lab_.up();
-        const auto stores = nlohmann::json::parse(lab_.ysdb({"lab", "env", "--dir", "lab", "--output", "json"}).out)["stores"];
-        server_url_ = stores[home_]["url"];
+        server_url_ = lab_.url(home_);
         use(server_url_);
     }
     // From now on the project is a new one, over a database of its own.
@@ -43,10 +42,7 @@ public:
         return run_ysdb({"migrate", "up"}, std::move(environment), lab_.directory());
     }
     std::string ask(const std::string& sql) const {
-        StoreConfig config;
-        config.name = home_;
-        config.url = url_;
-        const SqlResult result = open_store(config)->sql()->query(sql, OutageLab::soon());
+        const SqlResult result = open_store(store_at(home_, url_))->sql()->query(sql, OutageLab::soon());
         return result.cells.empty() ? "" : result.cells[0].value_or("NULL");
     }
     void crash() {

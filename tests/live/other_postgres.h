@@ -16,8 +16,34 @@
 #include "core/lab/processes.h"
 #include "core/lab/state.h"
 #include "core/store/store.h"
+#include "tests/live/servers.h"
 
 namespace ysdb::test {
+
+// The same URL with 127.0.0.1 at these ports for its host; several: whichever takes writes.
+inline std::string with_ports(const std::string& url, const std::vector<int>& ports) {
+    const auto at = url.rfind('@'), slash = url.rfind('/');
+    std::string hosts;
+    for (const int port : ports) hosts += (hosts.empty() ? "" : ",") + ("127.0.0.1:" + std::to_string(port));
+    return url.substr(0, at + 1) + hosts + url.substr(slash) + (ports.size() > 1 ? "?target_session_attrs=read-write" : "");
+}
+
+inline int port_in(const std::string& url) { return std::stoi(url.substr(url.rfind(':') + 1)); }
+
+// A PostgreSQL that is asked by a new connection each time.
+struct Server {
+    std::string url;
+    SqlResult ask(const std::string& sql) const { return open_store(store_at("main", url))->sql()->query(sql, Deadline::after(Millis(60'000))); }
+    bool truth(const std::string& sql) const { return ask(sql).row(0).truth(0); }
+    bool answers() const {
+        try {
+            ask("SELECT 1");
+            return true;
+        } catch (const Error&) {
+            return false;
+        }
+    }
+};
 
 // A PostgreSQL beside the lab's, with the lab's programs and its users.
 class OtherPostgres {

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/file.h"
+#include "tests/live/servers.h"
 #include "tests/live/support.h"
 
 namespace ysdb::test {
@@ -38,13 +39,10 @@ public:
         write_file_atomically(directory_ + "/ysdb.toml", "[stores.main]\nurl = \"" + url_["main"] + "\"\n[stores.analytics]\nurl = \"" + url_["analytics"] +
                                                              "\"\n[[sync]]\nname = \"s\"\ntables = [\"public.t\"]\n[[sync.to]]\nstore = \"analytics\"\n");
     }
+    // Of "main" and "analytics", once they are up.
+    const std::string& url(const std::string& store) const { return url_.at(store); }
     CommandResult ysdb(std::vector<std::string> arguments) const { return run_ysdb(std::move(arguments), {}, directory_); }
-    std::unique_ptr<Store> store(const std::string& name) {
-        StoreConfig config;
-        config.name = name;
-        config.url = url_[name];
-        return open_store(config);
-    }
+    std::unique_ptr<Store> store(const std::string& name) const { return open_store(store_at(name, url(name))); }
     void fill(int rows) {
         store("main")->sql()->open_session("test", soon())->query(
             "CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT g, md5(g::text) || repeat(md5((-g)::text), 6) FROM generate_series(1, " + std::to_string(rows) + ") g; ANALYZE t", soon());

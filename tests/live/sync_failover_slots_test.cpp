@@ -11,29 +11,6 @@ using namespace ysdb::test;
 
 namespace {
 
-std::string with_ports(const std::string& url, const std::vector<int>& ports) {
-    const auto at = url.rfind('@'), slash = url.rfind('/');
-    std::string hosts;
-    for (const int port : ports) hosts += (hosts.empty() ? "" : ",") + ("127.0.0.1:" + std::to_string(port));
-    return url.substr(0, at + 1) + hosts + url.substr(slash) + (ports.size() > 1 ? "?target_session_attrs=read-write" : "");
-}
-
-int port_in(const std::string& url) { return std::stoi(url.substr(url.rfind(':') + 1)); }
-
-struct Server {
-    std::string url;
-    SqlResult ask(const std::string& sql) const { return open_store(store_at("main", url))->sql()->query(sql, SyncSite::soon()); }
-    bool answers() const {
-        try {
-            ask("SELECT 1");
-            return true;
-        } catch (const Error&) {
-            return false;
-        }
-    }
-    bool truth(const std::string& sql) const { return ask(sql).row(0).truth(0); }
-};
-
 // A primary with a standby that keeps its slots, and a run that follows it.
 struct Pair {
     // `careful`: nothing is told, and no commit acknowledged, that the standby has not got.

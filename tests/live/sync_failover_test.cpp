@@ -10,28 +10,6 @@ using namespace ysdb::test;
 
 namespace {
 
-std::string with_ports(const std::string& url, const std::vector<int>& ports) {
-    const auto at = url.rfind('@'), slash = url.rfind('/');
-    std::string hosts;
-    for (const int port : ports) hosts += (hosts.empty() ? "" : ",") + ("127.0.0.1:" + std::to_string(port));
-    return url.substr(0, at + 1) + hosts + url.substr(slash) + (ports.size() > 1 ? "?target_session_attrs=read-write" : "");
-}
-
-int port_in(const std::string& url) { return std::stoi(url.substr(url.rfind(':') + 1)); }
-
-struct Server {
-    std::string url;
-    SqlResult ask(const std::string& sql) const { return open_store(store_at("main", url))->sql()->query(sql, SyncSite::soon()); }
-    bool answers() const {
-        try {
-            ask("SELECT 1");
-            return true;
-        } catch (const Error&) {
-            return false;
-        }
-    }
-};
-
 std::string epochs(const SyncDay& day) {
     const SqlResult found = day.ask_target("SELECT toString(min(bitShiftRight(_version, 96))), toString(max(bitShiftRight(_version, 96))) FROM t");
     return found.row(0).text(0) + ".." + found.row(0).text(1);

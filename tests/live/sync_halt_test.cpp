@@ -2,6 +2,7 @@
 // Tables that cannot be followed from somewhere on, and the copies that bring them back: what halted a table before its copy does not halt it again,
 // and nothing that is told behind a halt is lost. For both ways to capture changes; `validate` is the judge.
 #include <atomic>
+#include <thread>
 
 #include "tests/live/sync_site.h"
 

@@ -4,11 +4,10 @@
 #include <doctest/doctest.h>
 #include <signal.h>
 
-#include <chrono>
 #include <filesystem>
-#include <optional>
+#include <functional>
 #include <nlohmann/json.hpp>
-#include <thread>
+#include <optional>
 
 #include "core/base/file.h"
 #include "tests/live/support.h"
@@ -130,15 +129,7 @@ private:
     int code_ = -1;
 };
 
-// Waits until it holds; false when it did not within `limit`.
-template <class Condition>
-bool wait_until(const Condition& condition, Millis limit = Millis(30'000)) {
-    const auto end = SteadyClock::now() + limit;
-    while (!condition()) {
-        if (SteadyClock::now() > end) return false;
-        std::this_thread::sleep_for(Millis(20));  // between two looks
-    }
-    return true;
-}
+// eventually(), with the patience that a run of ysdb under load needs.
+inline bool wait_until(const std::function<bool()>& condition, Millis limit = Millis(30'000)) { return eventually(condition, limit); }
 
 }  // namespace ysdb::test

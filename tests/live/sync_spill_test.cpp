@@ -56,6 +56,14 @@ private:
     SyncSite site_;
 };
 
+// The sink is well again, and the next run brings everything everywhere.
+void finish(TwoSinks& sinks) {
+    sinks.wake();
+    CHECK(sinks.site().ysdb(run_to_the_end).exit_code == 0);
+    CHECK(sinks.redis_rows() == 20'100);
+    CHECK(sinks.site().equal());
+}
+
 }  // namespace
 
 TEST_CASE("what a hanging sink cannot take waits on disk; the others go on meanwhile, and it gets everything when it is back") {
@@ -82,10 +90,7 @@ TEST_CASE("a run that is killed while changes wait on disk reads them again") {
         run.signal(SIGKILL);
         CHECK(run.wait() == 128 + SIGKILL);
     }
-    sinks.wake();
-    CHECK(sinks.site().ysdb(run_to_the_end).exit_code == 0);
-    CHECK(sinks.redis_rows() == 20'100);
-    CHECK(sinks.site().equal());
+    finish(sinks);
 }
 
 TEST_CASE("without room on disk reading waits for it, unless the set says otherwise") {
@@ -117,9 +122,7 @@ TEST_CASE("when_full = \"shed\" gives the sink up: the others go on, the source 
         CHECK(sinks.forgotten());
         sinks.wake();
         CHECK(sinks.site().ysdb({"sync", "reset", "public.t"}).exit_code == 0);
-        CHECK(sinks.site().ysdb(run_to_the_end).exit_code == 0);
-        CHECK(sinks.redis_rows() == 20'100);
-        CHECK(sinks.site().equal());
+        finish(sinks);
     }
 }
 
@@ -131,10 +134,7 @@ TEST_CASE("when_full = \"stop\" ends the run, which goes on where it was") {
     CAPTURE(result.err);
     CHECK(result.exit_code == 8);
     CHECK(result.err.find("more changes wait for 'cache' than fit") != std::string::npos);
-    sinks.wake();
-    CHECK(sinks.site().ysdb(run_to_the_end).exit_code == 0);
-    CHECK(sinks.redis_rows() == 20'100);
-    CHECK(sinks.site().equal());
+    finish(sinks);
 }
 
 TEST_CASE("max_slot_wal: a sink that takes nothing is given up before the source keeps more log than that") {

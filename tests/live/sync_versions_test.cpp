@@ -4,6 +4,7 @@
 // What each major of PostgreSQL does differently: protocol versions (3 on 15, 4 from 16 on), generated columns, what is told of partitions and
 // truncations. The distribution's server is the fixture lab's; 17 and 18 are in labs of their own. `validate` is the judge.
 #include "tests/live/own_lab.h"
+#include "tests/live/servers.h"
 #include "tests/live/sync_site.h"
 
 using namespace ysdb;
@@ -19,11 +20,7 @@ public:
         lab_.emplace();
         const CommandResult up = lab_->run({"up", "--only", "postgres", "--postgres", number});
         REQUIRE_MESSAGE(up.exit_code == 0, up.out << up.err);
-        const auto stores = lab_->api().stores();
-        StoreConfig config;
-        config.name = "main";
-        config.url = nlohmann::json::parse(lab_->run({"env", "--output", "json"}).out)["stores"]["main"]["url"];
-        config_ = config;
+        config_ = store_at("main", nlohmann::json::parse(lab_->run({"env", "--output", "json"}).out)["stores"]["main"]["url"]);
     }
     std::unique_ptr<SyncSite> site(const std::string& tables, const std::string& capture = "wal") const { return std::make_unique<SyncSite>(tables, "", capture, config_); }
     bool at_least(int major) const { return !number_.empty() && std::stoi(number_) >= major; }

@@ -1,6 +1,7 @@
 // needs: main analytics
 // `validate --at watermark`: a comparison beside a running sync, while the source is written.
 #include <atomic>
+#include <thread>
 
 #include "tests/live/sync_site.h"
 

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <initializer_list>
 #include <tuple>
+#include <utility>
 
 #include "core/base/file.h"
 #include "core/migrate/adopt.h"
@@ -21,6 +22,9 @@ namespace {
 // A directory of migrations, read for PostgreSQL.
 class Directory {
 public:
+    Directory(std::initializer_list<std::pair<std::string, std::string>> files = {}) {
+        for (const auto& [name, text] : files) file(name, text);
+    }
     void file(const std::string& name, const std::string& text) const {
         std::filesystem::create_directories((place_.path() / name).parent_path());
         write_file_atomically(place_.path() / name, text);
@@ -79,15 +83,13 @@ TEST_CASE("versions with dots are compared number by number, and what is repeata
 }
 
 TEST_CASE("dbmate's files are ours") {
-    const Directory directory;
-    directory.file("20260101000000_a.sql", "-- migrate:up transaction:false\nCREATE INDEX CONCURRENTLY i ON a (b);\n\n-- migrate:down\nDROP INDEX i;\n");
+    const Directory directory{{"20260101000000_a.sql", "-- migrate:up transaction:false\nCREATE INDEX CONCURRENTLY i ON a (b);\n\n-- migrate:down\nDROP INDEX i;\n"}};
     CHECK(directory.show() == "20260101000000_a (no transaction): CREATE INDEX CONCURRENTLY i ON a (b); down: DROP INDEX i\n");
 }
 
 TEST_CASE("goose's sections and annotations are read as they are, line for line") {
-    const Directory directory;
-    directory.file("00001_a.sql", "-- +goose Up\n-- +goose StatementBegin\nCREATE FUNCTION f() RETURNS int AS $$ BEGIN; RETURN 1; END $$ LANGUAGE plpgsql;\n-- +goose StatementEnd\nSELECT 1;\n-- +goose Down\nDROP FUNCTION f();\n");
-    directory.file("00002_b.sql", "-- +goose NO TRANSACTION\n-- +goose up\nVACUUM a;\n");
+    const Directory directory{{"00001_a.sql", "-- +goose Up\n-- +goose StatementBegin\nCREATE FUNCTION f() RETURNS int AS $$ BEGIN; RETURN 1; END $$ LANGUAGE plpgsql;\n-- +goose StatementEnd\nSELECT 1;\n-- +goose Down\nDROP FUNCTION f();\n"},
+                              {"00002_b.sql", "-- +goose NO TRANSACTION\n-- +goose up\nVACUUM a;\n"}};
     CHECK(directory.show() ==
           "00001_a: CREATE FUNCTION f() RETURNS int AS $$ BEGIN; RETURN 1; END $$ LANGUAGE plpgsql | SELECT 1; down: DROP FUNCTION f()\n"
           "00002_b (no transaction): VACUUM a\n");
@@ -96,9 +98,8 @@ TEST_CASE("goose's sections and annotations are read as they are, line for line"
 }
 
 TEST_CASE("goose's StatementEnd ends a statement; what StatementBegin holds is one transaction where the file has none") {
-    const Directory directory;
-    directory.file("1_a.sql", "-- +goose Up\n-- +goose StatementBegin\nSELECT 1\n-- +goose StatementEnd\nSELECT 2;\n");
-    directory.file("2_b.sql", "-- +goose NO TRANSACTION\n-- +goose Up\n-- +goose StatementBegin\nSELECT 1;\nSELECT 2\n-- +goose StatementEnd\n-- +goose StatementBegin\nVACUUM a;\n-- +goose StatementEnd\nSELECT 3;\n");
+    const Directory directory{{"1_a.sql", "-- +goose Up\n-- +goose StatementBegin\nSELECT 1\n-- +goose StatementEnd\nSELECT 2;\n"},
+                              {"2_b.sql", "-- +goose NO TRANSACTION\n-- +goose Up\n-- +goose StatementBegin\nSELECT 1;\nSELECT 2\n-- +goose StatementEnd\n-- +goose StatementBegin\nVACUUM a;\n-- +goose StatementEnd\nSELECT 3;\n"}};
     CHECK(directory.show() == "1_a: SELECT 1 | SELECT 2\n2_b (no transaction): SELECT 1 | SELECT 2 | VACUUM a | SELECT 3\n");
     std::string blocks;
     const Migration second = directory.read()[1];
@@ -119,10 +120,9 @@ TEST_CASE("what only goose can do is refused with its place") {
 }
 
 TEST_CASE("golang-migrate's pairs are one migration; BEGIN and COMMIT around a file are left out") {
-    const Directory directory;
-    directory.file("000001_a.up.sql", "BEGIN;\nCREATE TABLE a (id int);\nCREATE TABLE b (id int);\nCOMMIT;\n");
-    directory.file("000001_a.down.sql", "DROP TABLE b; DROP TABLE a;\n");
-    directory.file("000002_b.up.sql", "CREATE INDEX CONCURRENTLY i ON a (id);");
+    const Directory directory{{"000001_a.up.sql", "BEGIN;\nCREATE TABLE a (id int);\nCREATE TABLE b (id int);\nCOMMIT;\n"},
+                              {"000001_a.down.sql", "DROP TABLE b; DROP TABLE a;\n"},
+                              {"000002_b.up.sql", "CREATE INDEX CONCURRENTLY i ON a (id);"}};
     CHECK(directory.show() == "000001_a: CREATE TABLE a (id int) | CREATE TABLE b (id int); down: DROP TABLE b | DROP TABLE a\n"
                               "000002_b (no transaction): CREATE INDEX CONCURRENTLY i ON a (id)\n");
     const Migration first = directory.read().front();
@@ -130,33 +130,30 @@ TEST_CASE("golang-migrate's pairs are one migration; BEGIN and COMMIT around a f
 }
 
 TEST_CASE("golang-migrate's pairs are told by their version, whatever they are called; a way back alone is passed over") {
-    const Directory directory;
-    directory.file("01_a.up.sql", "SELECT 1;");
-    directory.file("1_before_it_was_renamed.down.sql", "SELECT 2;");
-    directory.file("2_dropped.down.sql", "SELECT 3;");
+    const Directory directory{{"01_a.up.sql", "SELECT 1;"},
+                              {"1_before_it_was_renamed.down.sql", "SELECT 2;"},
+                              {"2_dropped.down.sql", "SELECT 3;"}};
     CHECK(directory.show() == "01_a: SELECT 1; down: SELECT 2\n");
     directory.file("1_b.up.sql", "SELECT 4;");
     CHECK(directory.refusal() == "two files have the version 1: migrations/01_a.up.sql and migrations/1_b.up.sql");
 }
 
 TEST_CASE("what another tool applies without a statement counts, and is told apart from a file of ours that was forgotten") {
-    const Directory directory;
-    directory.file("1_a.up.sql", "-- nothing to do any more\n");
-    directory.file("2_b.sql", "-- +goose Up\n-- +goose Down\nSELECT 1;\n");
-    directory.file("V3__c.sql", "");
-    directory.file("4_d.sql", "-- migrate:up empty:true\n");
+    const Directory directory{{"1_a.up.sql", "-- nothing to do any more\n"},
+                              {"2_b.sql", "-- +goose Up\n-- +goose Down\nSELECT 1;\n"},
+                              {"V3__c.sql", ""},
+                              {"4_d.sql", "-- migrate:up empty:true\n"}};
     CHECK(directory.show() == "1_a:\n2_b:; down: SELECT 1\n3_c:\n4_d:\n");
     directory.file("5_e.sql", "-- migrate:up\n");
     CHECK(directory.refusal() == "migrations/5_e.sql: no statement to apply");
 }
 
 TEST_CASE("BEGIN and COMMIT of other tools are left out: the file is one transaction; where it can be none, they make transactions of what is between") {
-    const Directory directory;
-    directory.file("1_a.up.sql", "SELECT 1; BEGIN; SELECT 2; COMMIT; START TRANSACTION; SELECT 3; END;");
-    directory.file("2_b.sql", "-- +goose Up\nSELECT 1;\nCOMMIT;\n");
-    directory.file("3_c.sql", "-- +goose NO TRANSACTION\n-- +goose Up\nSELECT 1;\nBEGIN;\nSELECT 2;\nSELECT 3;\nCOMMIT;\nVACUUM a;\nBEGIN;\nSELECT 4;\n");
-    directory.file("4_d.up.sql", "BEGIN; ALTER TYPE mood ADD VALUE 'fine'; COMMIT; BEGIN; UPDATE a SET b = 'fine'; SELECT 5; COMMIT;");
-    directory.file("5_e.up.sql", "BEGIN; SELECT 1; ROLLBACK;");
+    const Directory directory{{"1_a.up.sql", "SELECT 1; BEGIN; SELECT 2; COMMIT; START TRANSACTION; SELECT 3; END;"},
+                              {"2_b.sql", "-- +goose Up\nSELECT 1;\nCOMMIT;\n"},
+                              {"3_c.sql", "-- +goose NO TRANSACTION\n-- +goose Up\nSELECT 1;\nBEGIN;\nSELECT 2;\nSELECT 3;\nCOMMIT;\nVACUUM a;\nBEGIN;\nSELECT 4;\n"},
+                              {"4_d.up.sql", "BEGIN; ALTER TYPE mood ADD VALUE 'fine'; COMMIT; BEGIN; UPDATE a SET b = 'fine'; SELECT 5; COMMIT;"},
+                              {"5_e.up.sql", "BEGIN; SELECT 1; ROLLBACK;"}};
     CHECK(directory.show() == "1_a: SELECT 1 | SELECT 2 | SELECT 3\n"
                               "2_b: SELECT 1\n"
                               "3_c (no transaction): SELECT 1 | SELECT 2 | SELECT 3 | VACUUM a | SELECT 4\n"
@@ -172,10 +169,9 @@ TEST_CASE("BEGIN and COMMIT of other tools are left out: the file is one transac
 }
 
 TEST_CASE("in a file of ours without one transaction, BEGIN and COMMIT make one of what is between them") {
-    const Directory directory;
-    directory.file("1_a.sql", "-- migrate:up transaction:false\nBEGIN;\nSELECT 1;\nSELECT 2;\nCOMMIT;\nSELECT 3;\n-- migrate:down\nBEGIN;\nSELECT 4;\nCOMMIT;\n");
-    directory.file("2_b.sql", "-- migrate:up transaction:false\nSELECT 1;\nCOMMIT;\n");
-    directory.file("3_c.sql", "-- migrate:up transaction:false\nBEGIN;\nSELECT 1;\n");
+    const Directory directory{{"1_a.sql", "-- migrate:up transaction:false\nBEGIN;\nSELECT 1;\nSELECT 2;\nCOMMIT;\nSELECT 3;\n-- migrate:down\nBEGIN;\nSELECT 4;\nCOMMIT;\n"},
+                              {"2_b.sql", "-- migrate:up transaction:false\nSELECT 1;\nCOMMIT;\n"},
+                              {"3_c.sql", "-- migrate:up transaction:false\nBEGIN;\nSELECT 1;\n"}};
     CHECK(directory.show() == "1_a (no transaction): SELECT 1 | SELECT 2 | SELECT 3; down: SELECT 4\n"
                               "2_b (no transaction): SELECT 1 | COMMIT\n"  // the planner refuses these
                               "3_c (no transaction): BEGIN | SELECT 1\n");
@@ -203,15 +199,14 @@ TEST_CASE("Flyway's callbacks run in its order, and those that ysdb has no momen
 }
 
 TEST_CASE("Flyway's files are found in folders below it, but for those that were put aside") {
-    const Directory directory;
-    directory.file("V1__a.sql", "CREATE TABLE a ();");
-    directory.file("v2/V2__b.sql", "CREATE TABLE b ();");
-    directory.file("v2/deep/U2__b.sql", "DROP TABLE b;");
-    directory.file("views/R__v.sql", "BEGIN; CREATE VIEW v AS SELECT 1; COMMIT;");
-    directory.file("views/afterMigrate__grants.sql", "GRANT x TO y;");
-    directory.file("adopted/V3__old.sql", "CREATE TABLE c ();");
-    directory.file(".git/V4__no.sql", "CREATE TABLE d ();");
-    directory.file("2024_q1/0007_ours.sql", "CREATE TABLE e ();");
+    const Directory directory{{"V1__a.sql", "CREATE TABLE a ();"},
+                              {"v2/V2__b.sql", "CREATE TABLE b ();"},
+                              {"v2/deep/U2__b.sql", "DROP TABLE b;"},
+                              {"views/R__v.sql", "BEGIN; CREATE VIEW v AS SELECT 1; COMMIT;"},
+                              {"views/afterMigrate__grants.sql", "GRANT x TO y;"},
+                              {"adopted/V3__old.sql", "CREATE TABLE c ();"},
+                              {".git/V4__no.sql", "CREATE TABLE d ();"},
+                              {"2024_q1/0007_ours.sql", "CREATE TABLE e ();"}};
     CHECK(directory.show() == "1_a: CREATE TABLE a ()\n2_b: CREATE TABLE b (); down: DROP TABLE b\nR__v: CREATE VIEW v AS SELECT 1\n");
     const auto after = read_callbacks(directory.place(), names_in(directory.place()), Moment::after_up, "main", [](const std::string&) { return Dialect::postgres; });
     REQUIRE(after.size() == 1);
@@ -221,19 +216,16 @@ TEST_CASE("Flyway's files are found in folders below it, but for those that were
 }
 
 TEST_CASE("folders of a directory that is not Flyway's are none of its migrations") {
-    const Directory directory;
-    directory.file("0001_a.sql", "CREATE TABLE a ();");
-    directory.file("views/R__v.sql", "CREATE VIEW v AS SELECT 1;");
-    directory.file("0002_more/0003_b.sql", "CREATE TABLE b ();");
+    const Directory directory{{"0001_a.sql", "CREATE TABLE a ();"},
+                              {"views/R__v.sql", "CREATE VIEW v AS SELECT 1;"},
+                              {"0002_more/0003_b.sql", "CREATE TABLE b ();"}};
     CHECK(directory.show() == "0001_a: CREATE TABLE a ()\n");
-    const Directory below;
-    below.file("one/V1__a.sql", "CREATE TABLE a ();");
+    const Directory below{{"one/V1__a.sql", "CREATE TABLE a ();"}};
     CHECK(below.show() == "1_a: CREATE TABLE a ()\n");
 }
 
 TEST_CASE("a folder that cannot be read is minded only where it may hold migrations: in a directory of Flyway's") {
-    const Directory directory;
-    directory.file("0001_a.sql", "CREATE TABLE a ();");
+    const Directory directory{{"0001_a.sql", "CREATE TABLE a ();"}};
     // Nobody reads what is below a path this long, whoever he is.
     int place = open(directory.place().path.c_str(), O_RDONLY | O_DIRECTORY);
     for (int depth = 0; depth < 20; ++depth) {
@@ -279,9 +271,8 @@ TEST_CASE("an outline is made whole from its file, in whatever layout, and refus
 }
 
 TEST_CASE("Flyway's words beside a script are minded") {
-    const Directory directory;
-    directory.file("V1__a.sql", "SELECT '${x}';");
-    directory.file("V1__a.sql.conf", "# why\nexecuteInTransaction = false\nplaceholderReplacement=false\n");
+    const Directory directory{{"V1__a.sql", "SELECT '${x}';"},
+                              {"V1__a.sql.conf", "# why\nexecuteInTransaction = false\nplaceholderReplacement=false\n"}};
     const Migration first = directory.read().front();
     CHECK(!first.transaction);
     CHECK(!first.variables);
@@ -290,50 +281,44 @@ TEST_CASE("Flyway's words beside a script are minded") {
 }
 
 TEST_CASE("Flyway's versions have dots, U files are the way back, R files come last") {
-    const Directory directory;
-    directory.file("V1__create_users.sql", "CREATE TABLE users (id int);");
-    directory.file("V1.10__late.sql", "SELECT 10;");
-    directory.file("V1_9__early.sql", "SELECT 9;");
-    directory.file("U1__create_users.sql", "DROP TABLE users;");
-    directory.file("R__views.sql", "CREATE OR REPLACE VIEW v AS SELECT 1;");
-    directory.file("Vx__no.sql", "SELECT 0;");
-    directory.file("V2_no.sql", "SELECT 0;");
+    const Directory directory{{"V1__create_users.sql", "CREATE TABLE users (id int);"},
+                              {"V1.10__late.sql", "SELECT 10;"},
+                              {"V1_9__early.sql", "SELECT 9;"},
+                              {"U1__create_users.sql", "DROP TABLE users;"},
+                              {"R__views.sql", "CREATE OR REPLACE VIEW v AS SELECT 1;"},
+                              {"Vx__no.sql", "SELECT 0;"},
+                              {"V2_no.sql", "SELECT 0;"}};
     CHECK(directory.show() == "1_create_users: CREATE TABLE users (id int); down: DROP TABLE users\n1.9_early: SELECT 9\n1.10_late: SELECT 10\nR__views: CREATE OR REPLACE VIEW v AS SELECT 1\n");
     directory.file("V3__variable.sql", "SELECT '${name}';");
     CHECK(directory.read()[3].variables);  // both tools fill them in
-    const Directory goose;
-    goose.file("1_a.sql", "-- +goose Up\nSELECT '${name}';\n");
+    const Directory goose{{"1_a.sql", "-- +goose Up\nSELECT '${name}';\n"}};
     CHECK(!goose.read()[0].variables);
 }
 
 TEST_CASE("sqitch's plan gives the order; a reworked change is read from its tagged file") {
-    const Directory directory;
-    directory.file("sqitch.plan", "%syntax-version=1.0.0\n%project=shop\n\nusers 2026-01-01T00:00:00Z A <a@b> # first\norders [users] 2026-01-02T00:00:00Z A <a@b> # second\n@v1 2026-01-03T00:00:00Z A <a@b> # tag\n"
-                                  "users [users@v1] 2026-01-04T00:00:00Z A <a@b> # again\n");
-    directory.file("deploy/users@v1.sql", "-- Deploy shop:users\nBEGIN;\nCREATE TABLE users (id int);\nCOMMIT;\n");
-    directory.file("deploy/orders.sql", "BEGIN; CREATE TABLE orders (id int); COMMIT;");
-    directory.file("deploy/users.sql", "BEGIN; ALTER TABLE users ADD x int; COMMIT;");
-    directory.file("revert/users.sql", "BEGIN; ALTER TABLE users DROP x; COMMIT;");
-    directory.file("verify/users.sql", "BEGIN; SELECT x FROM users WHERE false; ROLLBACK;");
-    directory.file("9_not_in_the_plan.sql", "SELECT 1;");
+    const Directory directory{{"sqitch.plan", "%syntax-version=1.0.0\n%project=shop\n\nusers 2026-01-01T00:00:00Z A <a@b> # first\norders [users] 2026-01-02T00:00:00Z A <a@b> # second\n@v1 2026-01-03T00:00:00Z A <a@b> # tag\n"
+                                  "users [users@v1] 2026-01-04T00:00:00Z A <a@b> # again\n"},
+                              {"deploy/users@v1.sql", "-- Deploy shop:users\nBEGIN;\nCREATE TABLE users (id int);\nCOMMIT;\n"},
+                              {"deploy/orders.sql", "BEGIN; CREATE TABLE orders (id int); COMMIT;"},
+                              {"deploy/users.sql", "BEGIN; ALTER TABLE users ADD x int; COMMIT;"},
+                              {"revert/users.sql", "BEGIN; ALTER TABLE users DROP x; COMMIT;"},
+                              {"verify/users.sql", "BEGIN; SELECT x FROM users WHERE false; ROLLBACK;"},
+                              {"9_not_in_the_plan.sql", "SELECT 1;"}};
     CHECK(directory.show() == "0001_users: CREATE TABLE users (id int)\n0002_orders: CREATE TABLE orders (id int)\n"
                               "0003_users: ALTER TABLE users ADD x int; down: ALTER TABLE users DROP x; verify: SELECT x FROM users WHERE false\n");
     CHECK(plan_project({"p", "%project=shop\n"}) == "shop");
     // It was set aside at a later tag than the first behind it.
-    const Directory late;
-    late.file("sqitch.plan", "a 2026 A <a@b>\n@v1 2026 A <a@b>\nb 2026 A <a@b>\n@v2 2026 A <a@b>\n@v3 2026 A <a@b>\na [a@v2] 2026 A <a@b>\n");
-    late.file("deploy/a@v2.sql", "SELECT 1;");
-    late.file("deploy/a.sql", "SELECT 2;");
-    late.file("deploy/b.sql", "BEGIN; COMMIT;");
+    const Directory late{{"sqitch.plan", "a 2026 A <a@b>\n@v1 2026 A <a@b>\nb 2026 A <a@b>\n@v2 2026 A <a@b>\n@v3 2026 A <a@b>\na [a@v2] 2026 A <a@b>\n"},
+                         {"deploy/a@v2.sql", "SELECT 1;"},
+                         {"deploy/a.sql", "SELECT 2;"},
+                         {"deploy/b.sql", "BEGIN; COMMIT;"}};
     CHECK(late.show() == "0001_a: SELECT 1\n0002_b:\n0003_a: SELECT 2\n");
-    const Directory twice;
-    twice.file("sqitch.plan", "a 2026 A <a@b>\na 2026 A <a@b>\n");
+    const Directory twice{{"sqitch.plan", "a 2026 A <a@b>\na 2026 A <a@b>\n"}};
     CHECK(twice.refusal() == "migrations/sqitch.plan:2:1: change 'a' is there twice with no tag between");
 }
 
 TEST_CASE("BEGIN and COMMIT in a file of ours that is one transaction are left to be refused") {
-    const Directory own;
-    own.file("1_a.sql", "BEGIN; SELECT 1; COMMIT;");
+    const Directory own{{"1_a.sql", "BEGIN; SELECT 1; COMMIT;"}};
     CHECK(own.show() == "1_a: BEGIN | SELECT 1 | COMMIT\n");
 }
 

@@ -6,6 +6,7 @@
 #include "core/store/clickhouse/encode.h"
 #include "core/store/clickhouse/statement.h"
 #include "core/store/clickhouse/type.h"
+#include "core/value/kinds.h"
 
 namespace ysdb::clickhouse {
 
@@ -53,14 +54,8 @@ std::string select_statement(const TableInfo& wanted, const TableInfo& actual, c
 
 std::string at_least(const ColumnInfo& column, std::int64_t from) {
     const std::string value = std::to_string(from);
+    if (is_integer(column.type.kind)) return quote(column.name) + " >= " + value;
     switch (column.type.kind) {
-        case TypeKind::int16:
-        case TypeKind::int32:
-        case TypeKind::int64:
-        case TypeKind::uint8:
-        case TypeKind::uint16:
-        case TypeKind::uint32:
-        case TypeKind::uint64: return quote(column.name) + " >= " + value;
         case TypeKind::date: return quote(column.name) + " >= toDate32(" + value + ")";
         // Both sides are moments: how the column's own zone prints them does not matter.
         case TypeKind::timestamp:

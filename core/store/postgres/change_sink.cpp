@@ -3,7 +3,6 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <atomic>
 #include <map>
 #include <mutex>
 #include <unordered_map>
@@ -12,14 +11,15 @@
 #include "core/base/embedded.h"
 #include "core/base/fault.h"
 #include "core/base/hash.h"
+#include "core/base/hex.h"
 #include "core/base/text.h"
 #include "core/store/postgres/catalog.h"
+#include "core/store/postgres/change_rows.h"
 #include "core/store/postgres/connection.h"
-#include "core/store/postgres/copy_format.h"
+#include "core/store/postgres/copy_writer.h"
 #include "core/store/postgres/landing.h"
 #include "core/store/postgres/sql_build.h"
 #include "core/store/store.h"
-#include "core/value/show.h"
 #include "core/value/version_text.h"
 
 namespace ysdb::postgres {
@@ -28,164 +28,6 @@ namespace {
 
 using Params = std::vector<std::optional<std::string>>;
 
-constexpr std::string_view version_column = "_ysdb_version", removed_column = "_ysdb_removed";   // of a copy that is being made
-constexpr std::size_t copy_chunk = 1u << 20;
-
-// What a flush needs to know of a table: its columns as the source tells them, as they are sent, as they are there.
-struct Shape {
-    TableInfo source;
-    TableInfo sent;                       // c0, c1, ... and behind them version, removed, live
-    std::vector<std::string> names;       // there
-    std::vector<std::string> values;      // what is assigned to them, of a row of ysdb_changes
-    std::vector<std::string> key, key_values;
-};
-
-void append_version_cell(Batch& to, const Version& version) {
-    std::uint8_t* bytes = to.grow(16);
-    const UInt128 packed = version.packed();
-    for (int i = 0; i < 16; ++i) bytes[i] = static_cast<std::uint8_t>(packed >> (8 * (15 - i)));
-}
-
-std::string uuid_literal(const Version& version) { return "'" + version_text(version) + "'::uuid"; }
-
-std::string key_bytes(const Batch& rows, std::size_t row) {
-    std::string bytes;
-    for (const std::uint32_t k : rows.table().key) {
-        const Cell& cell = rows.cell(row, k);
-        bytes.append(reinterpret_cast<const char*>(&cell.size), sizeof cell.size);
-        if (!cell.is_null()) bytes.append(rows.text(row, k));
-    }
-    return bytes;
-}
-
-std::string hex(const std::string& bytes) {
-    std::string text;
-    for (const char c : bytes) text += fmt::format("{:02x}", static_cast<unsigned char>(c));
-    return text;
-}
-
-Shape shape_of(const TableInfo& source, const TableInfo& target) {
-    Shape shape;
-    shape.source = source;
-    for (std::size_t i = 0; i < source.columns.size(); ++i) {
-        const ColumnInfo& column = source.columns[i];
-        const auto there = std::find_if(target.columns.begin(), target.columns.end(), [&](const ColumnInfo& c) { return c.name == column.name; });
-        if (there == target.columns.end()) throw Error(Code::refused, target.ref.text() + " has no column " + column.name, fmt::format("ALTER TABLE {} ADD COLUMN {} {}", quote(target.ref), quote(column.name), declared_as(column)));
-        ColumnInfo sent{"c" + std::to_string(i), sent_as(column), false, {}, 0};
-        const auto value = assigned("s." + sent.name, sent.type, there->type);
-        if (!value) {
-            throw Error(Code::refused, fmt::format("{}: column {} is {}, which cannot hold every {}", target.ref.text(), column.name, there->type.native, column.type.native),
-                        fmt::format("ALTER TABLE {} ALTER COLUMN {} TYPE {}", quote(target.ref), quote(column.name), declared_as(column)));
-        }
-        shape.names.push_back(column.name);
-        shape.values.push_back(*value);
-        shape.sent.columns.push_back(std::move(sent));
-    }
-    for (const std::uint32_t k : source.key) {
-        shape.key.push_back(shape.names[k]);
-        shape.key_values.push_back(shape.values[k]);
-    }
-    Type uuid, truth;
-    uuid.kind = TypeKind::uuid;
-    uuid.native = "uuid";
-    truth.kind = TypeKind::boolean;
-    truth.native = "boolean";
-    shape.sent.columns.push_back({"version", uuid, false, {}, 0});
-    shape.sent.columns.push_back({"removed", truth, false, {}, 0});
-    shape.sent.columns.push_back({"live", truth, false, {}, 0});
-    return shape;
-}
-
-std::string quoted_list(const std::vector<std::string>& names) {
-    std::string text;
-    for (const std::string& name : names) text += (text.empty() ? "" : ", ") + quote(name);
-    return text;
-}
-
-std::string equal_keys(const Shape& shape, const std::string& there) {
-    std::string text;
-    for (std::size_t i = 0; i < shape.key.size(); ++i) text += (text.empty() ? "" : " AND ") + there + "." + quote(shape.key[i]) + " = " + shape.key_values[i];
-    return text;
-}
-
-std::string excluded_list(const Shape& shape) {
-    std::string text;
-    for (const std::string& name : shape.names) {
-        if (std::find(shape.key.begin(), shape.key.end(), name) != shape.key.end()) continue;
-        text += (text.empty() ? "" : ", ") + quote(name) + " = excluded." + quote(name);
-    }
-    return text;
-}
-
-std::string delete_statement(const Shape& shape, const TableRef& live) { return "DELETE FROM " + quote(live) + " t USING ysdb_changes s WHERE s.live AND s.removed AND " + equal_keys(shape, "t"); }
-
-std::string insert_statement(const Shape& shape, const TableRef& live) {
-    const std::string set = excluded_list(shape);
-    return "INSERT INTO " + quote(live) + " (" + quoted_list(shape.names) + ") SELECT " + join(shape.values, ", ") + " FROM ysdb_changes s WHERE s.live AND NOT s.removed ON CONFLICT (" + quoted_list(shape.key) + ") " +
-           (set.empty() ? "DO NOTHING" : "DO UPDATE SET " + set);
-}
-
-// Rows of the copy and changes come in any order: the newer wins.
-std::string staging_statement(const Shape& shape, const TableRef& staging) {
-    const std::string set = excluded_list(shape), version = quote(version_column), removed = quote(removed_column);
-    return "INSERT INTO " + quote(staging) + " AS t (" + quoted_list(shape.names) + ", " + version + ", " + removed + ") SELECT " + join(shape.values, ", ") + ", s.version, s.removed FROM ysdb_changes s ON CONFLICT (" +
-           quoted_list(shape.key) + ") DO UPDATE SET " + (set.empty() ? "" : set + ", ") + version + " = excluded." + version + ", " + removed + " = excluded." + removed + " WHERE t." + version + " < excluded." + version;
-}
-
-std::string changes_statement(const Shape& shape) {
-    std::string columns;
-    for (const ColumnInfo& column : shape.sent.columns) columns += (columns.empty() ? "" : ", ") + column.name + " " + column.type.native;
-    return "CREATE TEMP TABLE ysdb_changes (" + columns + ") ON COMMIT DELETE ROWS";
-}
-
-void run(Connection& connection, const std::vector<std::string>& statements, Deadline deadline) {
-    std::vector<SqlStatement> script;
-    for (const std::string& statement : statements) script.push_back({statement});
-    const ScriptResult result = connection.script(script, deadline);
-    if (result.error) throw Error(*result.error);
-}
-
-// The cells of `rows`, one row each, with what is said of them, into ysdb_changes.
-void send_rows(Connection& connection, const Shape& shape, const Batch& rows, Deadline deadline) {
-    std::string buffer(CopyEncoder::header());
-    CopyEncoder(shape.sent).encode(rows, buffer);
-    buffer += CopyEncoder::trailer();
-    connection.start_copy_in("COPY ysdb_changes FROM STDIN (FORMAT binary)", deadline);
-    for (std::size_t at = 0; at < buffer.size(); at += copy_chunk) connection.write_copy(buffer.data() + at, std::min(copy_chunk, buffer.size() - at), deadline.left());
-    connection.finish_copy_in(deadline);
-}
-
-void append_row(Batch& to, const Batch& from, std::size_t row, const Version& version, bool removed, bool live) {
-    for (std::size_t column = 0; column < from.columns(); ++column) to.append_cell(from, from.cell(row, column));
-    append_version_cell(to, version);
-    const std::uint8_t truths[2] = {removed, live};
-    to.add(&truths[0], 1);
-    to.add(&truths[1], 1);
-}
-
-// What PostgreSQL cannot hold of a row; empty: nothing.
-std::optional<RejectedRow> unsendable_row(const Batch& rows, std::size_t row, bool removal) {
-    const TableInfo& table = rows.table();
-    for (const std::uint32_t k : table.key) {
-        if (rows.cell(row, k).is_null()) return RejectedRow{show_key(rows, row), table.columns[k].name, "is NULL, and part of the key", row};
-    }
-    for (std::uint32_t column = 0; column < table.columns.size(); ++column) {
-        if (rows.cell(row, column).is_null() || (removal && std::find(table.key.begin(), table.key.end(), column) == table.key.end())) continue;
-        if (std::string reason = unsendable(rows.value(row, column), table.columns[column].type); !reason.empty()) return RejectedRow{show_key(rows, row), table.columns[column].name, std::move(reason), row};
-    }
-    return std::nullopt;
-}
-
-struct Place {
-    std::string store;
-    const Locator& locator;
-    Millis connect_timeout;
-
-    std::unique_ptr<Connection> connect(const std::string& label, Deadline deadline) const {
-        return Connection::open(locator.target(deadline), label, Deadline::after(std::min(deadline.left(), connect_timeout)));
-    }
-};
-
 void make_tables(Connection& connection, Deadline deadline) {
     if (connection.query("SELECT to_regclass('ysdb.sync_epochs') IS NOT NULL", deadline).row(0).truth(0)) return;
     connection.query("BEGIN; SELECT pg_advisory_xact_lock(hashtext('ysdb sync tables'))", deadline);   // two sets may prepare at once
@@ -193,89 +35,9 @@ void make_tables(Connection& connection, Deadline deadline) {
     connection.query("COMMIT", deadline);
 }
 
-// The columns of a copy that is being made, which may be renamed under way.
-struct CopyShape {
-    std::mutex mutex;
-    Shape shape;
-    TableRef staging;
-    Version version;                      // of the copied rows, the oldest should they be of several views: what is told beyond it is applied again
-};
-
-class CopyWriter final : public RowWriter {
-public:
-    CopyWriter(const Place& place, std::shared_ptr<CopyShape> copy, std::string label) : place_(place), copy_(std::move(copy)), label_(std::move(label)) {}
-
-    void apply(const ChangeBatch& batch, const std::string&, Deadline deadline, const std::function<void(RejectedRow)>& rejected) override {
-        Shape shape;
-        {
-            const std::lock_guard lock(copy_->mutex);
-            if (!batch.versions.empty() && (copy_->version == Version{} || batch.versions[0] < copy_->version)) copy_->version = batch.versions[0];
-            shape = copy_->shape;
-        }
-        Batch rows(&shape.sent);
-        std::vector<std::size_t> origin;
-        for (std::size_t row = 0; row < batch.rows.rows(); ++row) {
-            if (auto why = unsendable_row(batch.rows, row, false)) {
-                rejected(std::move(*why));
-                continue;
-            }
-            append_row(rows, batch.rows, row, batch.version(row), false, false);
-            origin.push_back(row);
-        }
-        send(shape, rows, batch.rows, origin, 0, origin.size(), deadline, rejected);
-    }
-
-    void flush(Deadline) override {}   // each batch is a transaction
-
-private:
-    // In halves, where the server refuses some of it.
-    void send(const Shape& shape, const Batch& rows, const Batch& told, const std::vector<std::size_t>& origin, std::size_t from, std::size_t to, Deadline deadline,
-              const std::function<void(RejectedRow)>& rejected) {
-        if (from == to) return;
-        try {
-            auto connection = take(shape, deadline);
-            Batch some(&shape.sent);
-            some.append(rows, from, to);
-            run(*connection, {"BEGIN"}, deadline);
-            send_rows(*connection, shape, some, deadline);
-            fault::point("postgres.copy.insert.before");
-            run(*connection, {staging_statement(shape, copy_->staging), "COMMIT"}, deadline);
-            fault::point("postgres.copy.insert.after");
-            const std::lock_guard lock(mutex_);
-            idle_.push_back(std::move(connection));
-        } catch (const Error& error) {
-            if (error.retryable() || error.code() != Code::rejected) throw;
-            if (to - from == 1) return rejected({show_key(told, origin[from]), "", error.message(), origin[from]});
-            const std::size_t middle = from + (to - from) / 2;
-            send(shape, rows, told, origin, from, middle, deadline, rejected);
-            send(shape, rows, told, origin, middle, to, deadline, rejected);
-        }
-    }
-
-    std::unique_ptr<Connection> take(const Shape& shape, Deadline deadline) {
-        {
-            const std::lock_guard lock(mutex_);
-            if (!idle_.empty()) {
-                auto connection = std::move(idle_.back());
-                idle_.pop_back();
-                return connection;
-            }
-        }
-        auto connection = place_.connect(label_, deadline);
-        run(*connection, {changes_statement(shape)}, deadline);
-        return connection;
-    }
-
-    const Place& place_;
-    std::shared_ptr<CopyShape> copy_;
-    std::string label_;
-    std::mutex mutex_;
-    std::vector<std::unique_ptr<Connection>> idle_;
-};
-
 class Follower final : public ChangeWriter {
 public:
-    Follower(const Place& place, const Landing& landing) : place_(place), landing_(landing), label_("ysdb sync " + landing.set + " " + landing.target.text()) {}
+    Follower(const SinkPlace& place, const Landing& landing) : place_(place), landing_(landing), label_("ysdb sync " + landing.set + " " + landing.target.text()) {}
 
     void reshape(const TableInfo& source, std::span<const ColumnChange> changes, Deadline deadline) override {
         flush(deadline);
@@ -284,7 +46,7 @@ public:
         if (!live_exists_ && !copy_ && applied_ != Version{}) throw Error(Code::refused, "store '" + place_.store + "': " + live_.text() + " is gone, and the rows it had");
         if (!live_exists_ && !copy_) {
             fault::point("postgres.follow.create.before");
-            run(connection, create_statements(source, live_, {}), deadline);
+            run_all(connection, create_statements(source, live_, {}), deadline);
             fault::point("postgres.follow.create.after");
             live_exists_ = true;
         }
@@ -319,7 +81,7 @@ public:
             }
             statements.emplace_back("COMMIT");
             fault::point("postgres.follow.truncate.before");
-            run(connection, statements, deadline);
+            run_all(connection, statements, deadline);
             fault::point("postgres.follow.truncate.after");
         });
         if (copy_) truncated_ = std::max(truncated_, version);
@@ -341,9 +103,9 @@ public:
                 const std::string key = key_bytes(pending_.rows, row);
                 if (newest[key] != row) continue;
                 bool live = follows_live() && (version.ordinal == 0 || version > applied_);
-                if (const auto found = ahead.find(hex(key)); found != ahead.end() && version_text(version) <= found->second) live = false;
+                if (const auto found = ahead.find(to_hex(key)); found != ahead.end() && version_text(version) <= found->second) live = false;
                 if (version.ordinal == 0 && version > applied_) {
-                    out_of_order.push_back("INSERT INTO ysdb.sync_ahead VALUES (" + literal(landing_.set) + ", " + literal(live_.text()) + ", decode('" + hex(key) + "', 'hex'), '" + version_text(version) +
+                    out_of_order.push_back("INSERT INTO ysdb.sync_ahead VALUES (" + literal(landing_.set) + ", " + literal(live_.text()) + ", decode('" + to_hex(key) + "', 'hex'), '" + version_text(version) +
                                            "') ON CONFLICT (set_name, target, row_key) DO UPDATE SET version = excluded.version");
                 }
                 if (live || copy_) append_row(rows, pending_.rows, row, version, pending_.ops[row] == Op::remove, live);
@@ -361,7 +123,7 @@ public:
             if (!ahead.empty()) statements.push_back("DELETE FROM ysdb.sync_ahead WHERE set_name = " + literal(landing_.set) + " AND target = " + literal(live_.text()) + " AND version <= '" + version_text(last) + "'");
             statements.emplace_back("COMMIT");
             fault::point("postgres.follow.insert.before");
-            run(connection, statements, deadline);
+            run_all(connection, statements, deadline);
             fault::point("postgres.follow.insert.after");
             if (copy_) staged_ = std::max(staged_, last);
         });
@@ -390,7 +152,7 @@ public:
         for (std::string& statement : create_statements(source, copy->staging, like)) statements.push_back(std::move(statement));
         statements.push_back("ALTER TABLE " + quote(copy->staging) + " ADD COLUMN " + quote(version_column) + " uuid NOT NULL, ADD COLUMN " + quote(removed_column) + " boolean NOT NULL");
         fault::point("postgres.copy.create.before");
-        run(connection, statements, deadline);
+        run_all(connection, statements, deadline);
         fault::point("postgres.copy.create.after");
         copy_ = copy;
         if (shape_.source.columns.empty()) take_shape(connection, source, deadline);
@@ -436,7 +198,7 @@ public:
             statements.push_back(applied_statement(last));
             statements.emplace_back("COMMIT");
             fault::point("postgres.copy.finish.before");
-            run(connection, statements, whole);
+            run_all(connection, statements, whole);
             fault::point("postgres.copy.finish.after");
             applied_ = last;
         });
@@ -480,7 +242,7 @@ private:
         connection_ = std::move(connection);
         guarded([&] {
             adopt(deadline);
-            if (!shape_.source.columns.empty()) run(*connection_, {changes_statement(shape_)}, deadline);
+            if (!shape_.source.columns.empty()) run_all(*connection_, {changes_statement(shape_)}, deadline);
         });
         return *connection_;
     }
@@ -542,7 +304,7 @@ private:
         pending_.rows = Batch(&shape_.source);
         pending_.ops.clear();
         pending_.versions.clear();
-        run(connection, {"DROP TABLE IF EXISTS pg_temp.ysdb_changes", changes_statement(shape_)}, deadline);
+        run_all(connection, {"DROP TABLE IF EXISTS pg_temp.ysdb_changes", changes_statement(shape_)}, deadline);
     }
 
     void check_key(Connection& connection, const Shape& shape, Deadline deadline) const {
@@ -574,7 +336,7 @@ private:
                     if (!has(now, change.column)) continue;
                     std::string name = "_dropped_" + change.column;
                     for (int n = 2; has(now, name); ++n) name = "_dropped_" + change.column + "_" + std::to_string(n);
-                    run(connection, {"ALTER TABLE " + quote(table) + " ALTER COLUMN " + quote(change.column) + " DROP NOT NULL"}, deadline);
+                    run_all(connection, {"ALTER TABLE " + quote(table) + " ALTER COLUMN " + quote(change.column) + " DROP NOT NULL"}, deadline);
                     what = "RENAME COLUMN " + quote(change.column) + " TO " + quote(name);
                     break;
                 }
@@ -586,7 +348,7 @@ private:
             }
             fault::point("postgres.follow.alter.before");
             try {
-                run(connection, {"ALTER TABLE " + quote(table) + " " + what}, deadline);
+                run_all(connection, {"ALTER TABLE " + quote(table) + " " + what}, deadline);
             } catch (const Error& error) {
                 if (error.retryable()) throw;
                 throw Error(Code::refused, table.text() + " cannot follow the source's new definition (" + what + "): " + error.message());
@@ -609,7 +371,7 @@ private:
         }
     }
 
-    const Place& place_;
+    const SinkPlace& place_;
     Landing landing_;
     std::string label_;
     std::unique_ptr<Connection> connection_;
@@ -625,7 +387,7 @@ private:
 
 class Sink final : public ChangeSink {
 public:
-    explicit Sink(Place place) : place_(std::move(place)) {}
+    explicit Sink(SinkPlace place) : place_(std::move(place)) {}
 
     std::unique_ptr<ChangeWriter> follow(const Landing& landing, Deadline) override { return std::make_unique<Follower>(place_, landing); }
 
@@ -647,11 +409,11 @@ public:
     bool needs_order() const override { return true; }
 
 private:
-    Place place_;
+    SinkPlace place_;
 };
 
 }  // namespace
 
-std::unique_ptr<ChangeSink> change_sink(std::string store, const Locator& locator, Millis connect_timeout) { return std::make_unique<Sink>(Place{std::move(store), locator, connect_timeout}); }
+std::unique_ptr<ChangeSink> change_sink(std::string store, const Locator& locator, Millis connect_timeout) { return std::make_unique<Sink>(SinkPlace{std::move(store), locator, connect_timeout}); }
 
 }  // namespace ysdb::postgres

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 
+#include "core/base/hex.h"
 #include "core/base/retry.h"
 #include "core/store/postgres/fields.h"
 #include "core/store/postgres/sql_build.h"
@@ -36,11 +37,7 @@ std::string text_of(std::span<const std::uint8_t> cell, const Type& type) {
         case TypeKind::numeric:
         case TypeKind::json:
         case TypeKind::other: return {reinterpret_cast<const char*>(cell.data()), cell.size()};
-        case TypeKind::bytes: {
-            std::string hex = "\\x";
-            for (const std::uint8_t byte : cell) hex += fmt::format("{:02x}", byte);
-            return hex;
-        }
+        case TypeKind::bytes: return "\\x" + to_hex({reinterpret_cast<const char*>(cell.data()), cell.size()});
         default: return show_cell(cell, type);
     }
 }

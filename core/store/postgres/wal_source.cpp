@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "core/store/lsn.h"
 #include "core/store/postgres/catalog.h"
 #include "core/store/postgres/fields.h"
 #include "core/store/postgres/followed_table.h"
@@ -94,8 +95,8 @@ public:
 private:
     void start(Deadline deadline) {
         const auto version = catalog_->query("SELECT current_setting('server_version_num')::int", deadline).row(0).integer(0);
-        std::string sql = fmt::format("START_REPLICATION SLOT {} LOGICAL {:X}/{:X} (proto_version '{}', publication_names {}", quote(slot_name(options_.set)), options_.start >> 32,
-                                      options_.start & 0xffffffff, version >= 160000 ? 4 : version >= 150000 ? 3 : version >= 140000 ? 2 : 1, literal(quote(publication_name(options_.set))));
+        std::string sql = fmt::format("START_REPLICATION SLOT {} LOGICAL {} (proto_version '{}', publication_names {}", quote(slot_name(options_.set)), lsn_text(options_.start),
+                                      version >= 160000 ? 4 : version >= 150000 ? 3 : version >= 140000 ? 2 : 1, literal(quote(publication_name(options_.set))));
         if (version >= 140000) sql += ", messages 'true', streaming 'on'";
         // Types we have no binary reading of (ranges, composite types, addresses) come as text, and then everything does: the choice is the
         // whole stream's.

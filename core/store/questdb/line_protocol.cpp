@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "core/base/error.h"
+#include "core/value/kinds.h"
 #include "core/value/show.h"
 
 namespace ysdb::questdb {
@@ -32,16 +33,15 @@ void add_escaped(std::string& out, std::string_view text, std::string_view speci
 constexpr std::string_view in_names = " ,=\\\n\r";
 constexpr std::string_view in_strings = "\"\\\n\r";
 
-bool is_integer(TypeKind kind) {
-    return kind == TypeKind::int16 || kind == TypeKind::int32 || kind == TypeKind::int64 || kind == TypeKind::uint8 || kind == TypeKind::uint16 || kind == TypeKind::uint32;
-}
+// QuestDB's largest integer has a sign.
+bool is_whole(TypeKind kind) { return is_integer(kind) && kind != TypeKind::uint64; }
 bool is_text(TypeKind kind) { return kind == TypeKind::text || kind == TypeKind::enumeration || kind == TypeKind::json || kind == TypeKind::numeric; }
 bool is_timestamp(TypeKind kind) { return kind == TypeKind::timestamp || kind == TypeKind::timestamptz; }
 
 // The text of a cell, for every type but the floats: those have no exact one.
 std::string text_of(std::span<const std::uint8_t> cell, const Type& type) {
     if (is_text(type.kind)) return {reinterpret_cast<const char*>(cell.data()), cell.size()};
-    return type.kind == TypeKind::decimal ? show_decimal(cell, type.scale) : is_integer(type.kind) ? std::to_string(load<std::int64_t>(cell)) : show_cell(cell, type);
+    return type.kind == TypeKind::decimal ? show_decimal(cell, type.scale) : is_whole(type.kind) ? std::to_string(load<std::int64_t>(cell)) : show_cell(cell, type);
 }
 
 }  // namespace
@@ -64,7 +64,7 @@ LineEncoder::LineEncoder(const std::string& store, const TableInfo& table, const
         const std::string type = to->type.substr(0, to->type.find('('));
         Column column{i, {}, Form::string, true, 0};
         add_escaped(column.name, from.name, in_names);
-        const bool number = is_integer(kind) || kind == TypeKind::decimal || kind == TypeKind::numeric;
+        const bool number = is_whole(kind) || kind == TypeKind::decimal || kind == TypeKind::numeric;
         const bool floating = kind == TypeKind::float32 || kind == TypeKind::float64;
         bool fits = false;
         if (type == "SYMBOL" || type == "STRING" || type == "VARCHAR" || type == "CHAR") {
@@ -80,7 +80,7 @@ LineEncoder::LineEncoder(const std::string& store, const TableInfo& table, const
             column.form = Form::integer;
             column.nullable = type == "INT" || type == "LONG";
             column.null_value = type == "INT" ? std::numeric_limits<std::int32_t>::min() : std::numeric_limits<std::int64_t>::min();
-            fits = is_integer(kind);
+            fits = is_whole(kind);
         } else if (type == "FLOAT" || type == "DOUBLE") {
             column.form = Form::floating;
             fits = number || floating;

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "core/base/embedded.h"
+#include "core/base/hex.h"
 
 namespace ysdb::sync {
 
@@ -13,15 +14,6 @@ namespace {
 using Params = std::vector<std::optional<std::string>>;
 
 constexpr std::size_t page = 20'000;
-
-void append_hex(std::string& out, const void* data, std::size_t size) {
-    constexpr char digits[] = "0123456789abcdef";
-    const auto* bytes = static_cast<const unsigned char*>(data);
-    for (std::size_t i = 0; i < size; ++i) {
-        out += digits[bytes[i] >> 4];
-        out += digits[bytes[i] & 15];
-    }
-}
 
 std::string bytes_of(const std::string& hex) {
     const auto digit = [](char c) { return c <= '9' ? c - '0' : c - 'a' + 10; };
@@ -44,7 +36,7 @@ public:
     void add_null() { next() += "NULL"; }
     void add_hex(std::string_view bytes) {
         if (bytes.empty()) return add("");
-        append_hex(next(), bytes.data(), bytes.size());
+        next() += to_hex(bytes);
     }
     std::string take() { return std::move(text_) + "}"; }
 

@@ -8,6 +8,7 @@
 #include "core/base/fault.h"
 #include "core/base/text.h"
 #include "core/value/columns.h"
+#include "core/value/kinds.h"
 #include "core/value/show.h"
 
 namespace ysdb::sync {
@@ -19,19 +20,6 @@ constexpr std::size_t notes_at_once = 10'000;
 constexpr std::int64_t day_micros = 86'400'000'000;
 
 bool is_time(const Type& type) { return type.kind == TypeKind::timestamp || type.kind == TypeKind::timestamptz; }
-
-bool is_integer(const Type& type) {
-    switch (type.kind) {
-        case TypeKind::int16:
-        case TypeKind::int32:
-        case TypeKind::int64:
-        case TypeKind::uint8:
-        case TypeKind::uint16:
-        case TypeKind::uint32:
-        case TypeKind::uint64: return true;
-        default: return false;
-    }
-}
 
 std::vector<std::string> names_of(const TableInfo& table) {
     std::vector<std::string> names;
@@ -79,13 +67,13 @@ bool is_number(const std::string& text) { return !text.empty() && std::all_of(te
 
 void check_cursor(const PolledTableOptions& options, const std::string& table, const ColumnInfo& cursor) {
     const std::string place = table + ": column " + cursor.name + " (" + cursor.type.native + ")";
-    if (!is_integer(cursor.type) && !is_time(cursor.type) && cursor.type.kind != TypeKind::date) throw Error(Code::refused, place + " cannot be a cursor", "an integer, a date or a time can");
+    if (!is_integer(cursor.type.kind) && !is_time(cursor.type) && cursor.type.kind != TypeKind::date) throw Error(Code::refused, place + " cannot be a cursor", "an integer, a date or a time can");
     if (cursor.type.nullable) {
         throw Error(Code::refused, place + " cannot be a cursor: a row that has none would be copied, and nothing told of it afterwards", "poll a view that gives such rows one: SELECT ... coalesce(" + cursor.name + ", ...)");
     }
-    if (options.overlap.empty() || options.overlap == "0" || is_number(options.overlap) == is_integer(cursor.type)) return;
+    if (options.overlap.empty() || options.overlap == "0" || is_number(options.overlap) == is_integer(cursor.type.kind)) return;
     throw Error(Code::refused, fmt::format("{}: overlap = \"{}\" is no distance of its cursor {} ({})", table, options.overlap, cursor.name, cursor.type.native),
-                is_integer(cursor.type) ? "a number, of a cursor of integers: overlap = \"1000\"" : "a time, of a date or a time: overlap = \"1m\"");
+                is_integer(cursor.type.kind) ? "a number, of a cursor of integers: overlap = \"1000\"" : "a time, of a date or a time: overlap = \"1m\"");
 }
 
 }  // namespace
@@ -138,7 +126,7 @@ std::int64_t PolledTable::overlap() const {
     const Type& type = info_->columns[*cursor_].type;
     const std::string& text = options_.overlap;
     if (is_number(text)) return std::stoll(text);
-    if (is_integer(type)) return 0;
+    if (is_integer(type.kind)) return 0;
     const std::int64_t micros = (text.empty() ? Millis(60'000) : parse_duration(text, "overlap")).count() * 1000;
     return type.kind == TypeKind::date ? (micros + day_micros - 1) / day_micros : micros;
 }
@@ -166,7 +154,7 @@ std::optional<std::int64_t> PolledTable::cursor_of(const Batch& rows, std::size_
 // In the cursor's unit: a value beyond it is somebody's clock that runs ahead, and must not move what is read past rows that come in time.
 std::int64_t PolledTable::server_now(Deadline deadline) const {
     const Type& type = info_->columns[*cursor_].type;
-    if (is_integer(type)) return INT64_MAX;
+    if (is_integer(type.kind)) return INT64_MAX;
     const std::int64_t micros = source_.sql()->query("SELECT toUnixTimestamp64Micro(now64(6))", deadline).row(0).integer(0);
     return type.kind == TypeKind::date ? micros / day_micros : micros;
 }
