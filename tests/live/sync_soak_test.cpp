@@ -7,6 +7,7 @@
 #include <array>
 #include <random>
 
+#include "cmd/lab_places.h"
 #include "core/lab/pins.h"
 #include "tests/live/sync_outage.h"
 
