@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <atomic>
 #include <deque>
 #include <map>
 #include <memory>
@@ -27,6 +28,9 @@ namespace {
 constexpr Millis read_wait{100};
 constexpr Millis say_every{2'000};
 constexpr Millis settle_within{5'000};   // others wait for the partitions that go
+// For so long after a read of the bus began the partitions are this member's, also if the process was stopped meanwhile: with the three seconds
+// between two signs of life to the broker it is less than a session of kafka/bus.h.
+constexpr Millis ours_for{4'000};
 
 class Member {
 public:
@@ -54,13 +58,14 @@ public:
             return durable();
         };
         reader_ = bus_store().bus()->open(bus, context_.deadline());
+        begun_ = true;
         vitals_.ready();
         context_.log.info("sync.member", {{"set", set_.name}, {"from", options_.from}, {"group", group_}});
         follow();
         return end();
     }
-    // Whether anything was read: then a failure is one of the way, not of the configuration.
-    bool begun() const { return told_ > 0; }
+    // Whether the bus could be read, be there anything or not: then a failure is one of the way, not of the configuration.
+    bool begun() const { return begun_; }
 
 private:
     Store& bus_store() { return context_.stores.get(options_.from); }
@@ -78,25 +83,13 @@ private:
             const bool here = std::any_of(set_.tables.begin(), set_.tables.end(), [&](const TableRef& t) { return t.text() == table.table; });
             if (!here) throw Error(Code::refused, "sync " + set_.name + ": " + table.table + " is told to the bus, and not configured here", "give this member the configuration that sync run --to has");
         }
-        refuse_sinks_in_order();
+        refuse_ordered_sinks(context_, set_);
         begin_epoch(saved->epoch);
-    }
-
-    void refuse_sinks_in_order() const {
-        for (const Route& route : set_.routes) {
-            if (context_.stores.get(route.sink).changes()->needs_order()) {
-                throw Error(Code::config, "sync " + set_.name + ": store '" + route.sink + "' takes a table's changes in the source's order only, and a bus keeps that of each row",
-                            "give it a set of its own, followed without a bus");
-            }
-            if (!route.landing.transactional) continue;
-            throw Error(Code::config, "sync " + set_.name + ": store '" + route.sink + "' is transactional, which only a run without a bus can be: members write a table's changes in no one order",
-                        "take transactional out of its [[sync.to]]");
-        }
     }
 
     // Nobody of ours tells: the first member writes down that the set goes this way.
     void settle_with_others() {
-        refuse_sinks_in_order();
+        refuse_ordered_sinks(context_, set_);
         const std::string way = options_.format + ">" + options_.from;
         const auto session = set_.home.sql()->open_session("ysdb sync " + set_.name + " " + context_.run_id, context_.deadline());
         const auto lock = plan::RunnerLock::acquire(context_, *set_.home.sql(), *session, "sync " + set_.name + " columns", context_.timeout);
@@ -130,6 +123,7 @@ private:
         for (const std::string& sink : set_.sinks) {
             FollowPolicy policy = options_.policy;
             policy.batch_age = std::min(policy.batch_age, context_.stores.get(sink).changes()->batch_age());
+            policy.ours = [this] { return SteadyClock::now() - heard_.load() < ours_for; };
             followers_.push_back(std::make_unique<Follower>(context_, state_, context_.stores.get(sink), set_.routes_to(sink), policy));
             for (const Route& route : set_.routes_to(sink)) {
                 const auto known = states.find({route.table.text(), sink});
@@ -149,13 +143,13 @@ private:
             }
             vitals_.alive();
             try {
-                auto segment = std::make_shared<Segment>(reader_->read(read_wait, full, context_.stop));
+                auto segment = read(read_wait, full, context_.stop);
                 if (segment->complete != 0) {
                     progress->add(segment->rows);
                     hand_out(std::move(segment));
                 }
             } catch (const Error& error) {
-                if (error.code() == Code::interrupted) break;
+                if (error.code() == Code::interrupted || (error.retryable() && context_.stop.stop_requested())) break;
                 throw;
             }
             reader_->acknowledge(durable());
@@ -165,6 +159,13 @@ private:
                 if (reader_->caught_up(context_.deadline())) break;
             }
         }
+    }
+
+    std::shared_ptr<Segment> read(Millis wait, bool full, std::stop_token stop) {
+        const auto now = SteadyClock::now();
+        auto segment = std::make_shared<Segment>(reader_->read(wait, full, std::move(stop)));
+        heard_ = now;
+        return segment;
     }
 
     void hand_out(std::shared_ptr<const Segment> segment) {
@@ -194,11 +195,15 @@ private:
     void tell_shapes(const std::shared_ptr<const Segment>& segment, std::vector<std::shared_ptr<const Segment>>& behind) {
         const auto session = set_.home.sql()->open_session("ysdb sync " + set_.name + " " + context_.run_id, context_.deadline());
         const auto lock = plan::RunnerLock::acquire(context_, *set_.home.sql(), *session, "sync " + set_.name + " columns", context_.timeout);
+        const auto still_a_member = [&] {
+            auto more = read(Millis(0), true, context_.stop);
+            if (more->complete != 0) behind.push_back(std::move(more));
+        };
+        still_a_member();   // the lock may have taken long
         take_reshaped();
         for (const auto& follower : followers_) follower->push(segment);
         while (!drain(Millis(1'000)) && !context_.stop.stop_requested()) {
-            auto more = std::make_shared<Segment>(reader_->read(Millis(0), true, context_.stop));   // still a member
-            if (more->complete != 0) behind.push_back(std::move(more));
+            still_a_member();
             say_status();
         }
     }
@@ -257,8 +262,23 @@ private:
         return states;
     }
 
+    // What was read by now. What is read besides, to stay a member, is told to nobody and committed by nobody.
+    bool drain_at_end() {
+        const Deadline deadline = Deadline::after(context_.timeout);
+        while (!drain(std::min(Millis(1'000), deadline.left()))) {
+            if (deadline.passed()) return false;
+            try {
+                read(Millis(0), true, {});
+            } catch (const Error& error) {
+                context_.log.warn("sync.source", {{"store", options_.from}, {"error", error.message()}});
+                return false;
+            }
+        }
+        return true;
+    }
+
     Report end() {
-        const bool whole = drain(context_.timeout);
+        const bool whole = drain_at_end();
         reader_->acknowledge(durable(), true);
         say_status(true);
         reader_.reset();   // leaves the group
@@ -280,11 +300,13 @@ private:
     SyncState state_;
     Vitals vitals_;
     std::string group_;
+    bool begun_ = false;
     std::uint32_t epoch_ = 0;
     std::uint64_t told_ = 0, position_ = 0;
     std::deque<std::pair<std::uint64_t, std::uint64_t>> positions_;   // of the source, by segment, until it is durable
     std::set<std::pair<std::string, std::string>> halted_;            // table and sink, elsewhere or here
     SteadyClock::time_point said_at_{};
+    std::atomic<SteadyClock::time_point> heard_{};                    // when the last read that returned began
     std::vector<std::unique_ptr<Follower>> followers_;
     std::unique_ptr<BusReader> reader_;
 };

@@ -51,10 +51,22 @@ std::string bus_of(const std::string& way) {
     return arrow == std::string::npos ? "" : way.substr(arrow + 1);
 }
 
+void refuse_ordered_sinks(Context& context, const SyncSet& set) {
+    for (const Route& route : set.configured) {
+        const std::string who = "sync " + set.name + ": store '" + route.sink + "' ";
+        if (context.stores.get(route.sink).changes()->needs_order()) {
+            throw Error(Code::config, who + "takes a table's changes in the source's order only, and a bus keeps that of each row", "give it a set of its own, followed without a bus");
+        }
+        if (!route.landing.transactional) continue;
+        throw Error(Code::config, who + "is transactional, which only a run without a bus can be: members write a table's changes in no one order", "take transactional out of its [[sync.to]]");
+    }
+}
+
 SyncSet open_set_to(Context& context, const std::string& name, const std::string& store, int partitions) {
     SyncSet set = open_set(context, name);
     Store& found = context.stores.get(store);
     if (found.bus() == nullptr) throw Error(Code::config, "sync " + set.name + ": store '" + store + "' cannot be a bus", "Kafka can");
+    refuse_ordered_sinks(context, set);
     set.bus = std::make_shared<BusTarget>(found);
     set.bus_name = store;
     set.sinks = {set.bus->name()};

@@ -44,6 +44,9 @@ SyncSet open_set(Context& context, const std::string& name);
 // The same, with the bus of this store in the place of its sinks; `partitions` of a topic that is made, 0: the bus's default. Throws Error(config)
 // for a store without one.
 SyncSet open_set_to(Context& context, const std::string& name, const std::string& store, int partitions);
+// Throws Error(config) when a sink of the set knows what it has by the version of the last change: members write a table's changes in no one order, and
+// what comes from another partition later would be left out.
+void refuse_ordered_sinks(Context& context, const SyncSet& set);
 // The store of the bus in such a way; empty: none.
 std::string bus_of(const std::string& way);
 std::string bus_sink_name(const std::string& store);

@@ -1,30 +1,13 @@
 // needs: main analytics events
 // A set told to Kafka once and applied by members: real servers, the binary as a user runs it; `validate` is the judge.
 #include "core/store/kafka/kafka.h"
+#include "tests/live/bus_site.h"
 #include "tests/live/servers.h"
-#include "tests/live/sync_site.h"
 
 using namespace ysdb;
 using namespace ysdb::test;
 
 namespace {
-
-// A site whose set goes over the bus of the store `events`.
-class BusSite : public SyncSite {
-public:
-    explicit BusSite(const std::string& tables = "\"public.t\"", const std::string& capture = "wal") : SyncSite(tables, "[stores.events]\nurl = \"" + store_config("events").url + "\"\n", capture) {}
-
-    nlohmann::json tell(int exit_code = 0) const { return json({"sync", "run", "--to", "events", "--partitions", "4", "--until-caught-up"}, exit_code); }
-    nlohmann::json apply(int exit_code = 0) const { return json({"sync", "run", "--from", "events", "--until-caught-up"}, exit_code); }
-    std::string topic() const { return "ysdb." + set() + ".changes"; }
-    std::int64_t copied() {
-        try {
-            return ask_source("SELECT count(*) FROM ysdb.sync_tables WHERE set_name = '" + set() + "' AND sink = 'bus:events' AND state = 'following'").row(0).integer(0);
-        } catch (const Error&) {
-            return 0;   // not there yet
-        }
-    }
-};
 
 constexpr const char* simple = "CREATE TABLE t (id bigint PRIMARY KEY, v text); INSERT INTO t SELECT g, 'v' || g FROM generate_series(1, 1000) g; ANALYZE t";
 
@@ -66,15 +49,7 @@ TEST_CASE("members share the work; one is killed and another joins, under a writ
         session->query("UPDATE t SET id = id + 1000000 WHERE id = " + base + " + 1", SyncSite::soon());
         session->query("INSERT INTO u VALUES (" + base + ", 'u')", SyncSite::soon());
     };
-    const auto reached = [&](int round) {
-        return wait_until([&] {
-            try {
-                return site.target_count("t_current WHERE id = " + std::to_string(10'000 + round * 100 + 50)) == 1;
-            } catch (const Error&) {
-                return false;   // the table is not there yet
-            }
-        }, Millis(60'000));
-    };
+    const auto reached = [&](int round) { return site.arrives("t_current WHERE id = " + std::to_string(10'000 + round * 100 + 50), 1); };
     for (int round = 0; round < 60; ++round) {
         write(round);
         if (round == 10) CHECK(reached(round));   // both are at work
@@ -117,6 +92,22 @@ TEST_CASE("foreign bytes in the bus are an error that names topic, partition and
     CHECK(result.err.find("topic " + site.topic() + ", partition 2, offset ") != std::string::npos);
     CHECK(result.err.find("is no change of sync " + site.set()) != std::string::npos);
     CHECK(site.ysdb({"sync", "run", "--from", "events", "--until-caught-up"}).exit_code == 5);   // not passed over by trying again
+}
+
+TEST_CASE("a truncation arrives at a member that was told nothing else of the table since it began") {
+    BusSite site("\"public.t\", \"public.u\"");
+    site.source("CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE u (id int PRIMARY KEY); INSERT INTO t SELECT generate_series(1, 100); INSERT INTO u SELECT generate_series(1, 100)");
+    site.tell();
+    site.apply();
+    site.source("INSERT INTO t VALUES (1000); TRUNCATE u");
+    site.tell();
+    site.apply();
+    CHECK(site.target_count("u_current") == 0);
+    CHECK(site.equal());
+    site.source("INSERT INTO u VALUES (1)");
+    site.tell();
+    site.apply();
+    CHECK(site.equal());
 }
 
 TEST_CASE("a table that cannot be followed is halted at every member, and a reset copies it through the bus: rows the source lost meanwhile go") {
@@ -184,4 +175,28 @@ TEST_CASE("a copy that takes several views of the source keeps the rows of all o
     site.apply();
     CHECK(site.target_count("t FINAL") == 30'000);
     CHECK(site.equal());
+}
+
+TEST_CASE("a sink that knows what it has by the last version is refused behind a bus, at both ends: its partitions come in no one order") {
+    const TestDatabase target;
+    const std::string postgres = "[[sync.to]]\nstore = \"aggregates\"\n[stores.aggregates]\nurl = \"" + target.config().url + "\"\n";
+    const std::string transactions = "[[sync.to]]\nstore = \"events\"\ntopic = \"" + unique_name() + "\"\ntransactional = true\n";
+    for (const auto& [more, why] : {std::pair{postgres, "store 'aggregates' takes a table's changes in the source's order only"},
+                                    {transactions, "store 'events' is transactional, which only a run without a bus can be"}}) {
+        BusSite site("\"public.t\"", "wal", more);
+        site.source(simple);
+        CommandResult refused = site.ysdb(BusSite::until_caught_up(BusSite::to()));
+        CHECK(refused.exit_code == 3);
+        CHECK_MESSAGE(refused.err.find(why) != std::string::npos, refused.err);
+        // Told before the sink was configured.
+        const std::string config = site.directory() + "/ysdb.toml", whole = read_file(config);
+        std::string without = whole;
+        without.erase(without.find(more), more.size());
+        write_file_atomically(config, without);
+        site.tell();
+        write_file_atomically(config, whole);
+        refused = site.ysdb(BusSite::until_caught_up(BusSite::from()));
+        CHECK(refused.exit_code == 3);
+        CHECK_MESSAGE(refused.err.find(why) != std::string::npos, refused.err);
+    }
 }

@@ -19,14 +19,14 @@ namespace ysdb::test {
 // PostgreSQL and ClickHouse of the test's own, each behind a Relay. As root ClickHouse's disk is a small one that can be filled.
 class SyncLab {
 public:
-    // `postgres`: a major that `ysdb lab fetch` brings; empty: the distribution's.
-    explicit SyncLab(const std::string& postgres = {});
+    // `postgres`: a major that `ysdb lab fetch` brings; empty: the distribution's. `kafka`: a broker as well, without a relay: it tells its own address.
+    explicit SyncLab(const std::string& postgres = {}, bool kafka = false);
     ~SyncLab();
     SyncLab(const SyncLab&) = delete;
     SyncLab& operator=(const SyncLab&) = delete;
 
     const std::string& directory() const { return directory_; }
-    // "main", "analytics": past the relays, for the test itself.
+    // "main", "analytics", "events": past the relays, for the test itself.
     StoreConfig direct(const std::string& store) const;
     // As ysdb is told.
     StoreConfig relayed(const std::string& store) const;
@@ -104,6 +104,8 @@ public:
 
     // `run --until-caught-up` and `validate`; the rows from `first_id` on are those, on both sides.
     void check(const std::map<int, std::string>& expected, int first_id) const;
+    // The same, of what is there by now.
+    void compare(const std::map<int, std::string>& expected, int first_id) const;
 
 private:
     StoreConfig with_database(StoreConfig config) const;

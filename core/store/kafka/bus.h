@@ -8,6 +8,10 @@
 // Reading stops at a mark until the group has committed, in every partition, everything before it: a position is committed with the number of
 // the mark it stands at. What a mark does to the sinks is done by whoever has partition 0, and durable, before anybody else goes on. So nothing
 // that was told before a change of columns is written after it, whoever wrote it, and nobody alters a table twice while others write.
+//
+// A member that was stopped (SIGSTOP, a machine that sleeps) may wake with rows in hand that are another's by now. Whoever reads a bus later than
+// `late_after` the last time asks the broker first, which takes positions from members only: a read that returns says that the partitions
+// were this member's when it began. What is written relies on that for some seconds (core/sync/member.cpp).
 #pragma once
 
 #include <memory>
@@ -21,6 +25,9 @@ class KafkaStore;
 
 // Must not outlive the store.
 std::unique_ptr<ChangeBus> change_bus(KafkaStore& store);
+
+constexpr Millis bus_session{10'000};   // the broker gives a silent member's partitions to others; the client library speaks every three seconds
+constexpr Millis late_after{4'000};
 
 std::string bus_topic(const std::string& set);
 std::string shapes_topic(const std::string& set);

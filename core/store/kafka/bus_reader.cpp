@@ -76,7 +76,7 @@ public:
         consumer.group = options_.group;
         consumer.topics = {topic_};
         consumer.strict = true;
-        consumer.session_timeout = Millis(10'000);
+        consumer.session_timeout = bus_session;
         consumer.on_start = [this](std::vector<Position>& positions) { start(positions); };
         consumer.on_revoked = [this](const std::vector<Position>& positions, bool lost) { revoke(positions, lost); };
         consumer_.emplace(store_.consumer(std::move(consumer), deadline));
@@ -85,10 +85,12 @@ public:
     ~Reader() override { options_.settle = {}; }
 
     Segment read(Millis wait, bool full, std::stop_token stop) override {
+        const auto now = SteadyClock::now();
         Segment segment;
         builder_.begin(segment);
         moved_ = false;
         if (stop.stop_requested()) throw Error(Code::interrupted, "interrupted while waiting for changes");
+        if (now - read_ > late_after) ask_whether_member();
         rest(full);
         if (!full) pass_marks();
         // One poll a segment: partitions come and go in there, and what was told must have been handed out by then.
@@ -100,6 +102,7 @@ public:
             for (const auto& [id, partition] : partitions_) told_[number_][id] = partition.place;
         }
         builder_.end();
+        read_ = now;
         return segment;
     }
 
@@ -131,6 +134,17 @@ private:
     // Somebody stands at a mark until this is committed.
     bool awaited() const {
         return any_waiting() || std::any_of(partitions_.begin(), partitions_.end(), [](const auto& entry) { return entry.second.place.passed && !entry.second.committed.passed; });
+    }
+
+    // What is durable is committed once more: the broker takes it from a member only, and says so at once, where poll() may hear it a moment later.
+    void ask_whether_member() {
+        std::vector<Position> positions;
+        for (const auto& [id, place] : durable_) positions.push_back(to_position(topic_, id, place));
+        try {
+            consumer_->commit(positions, Deadline::after(call));
+        } catch (const Error& error) {
+            throw Error(Code::connect, error.message() + ": the partitions of " + topic_ + " that were this member's may be with others").with_retryable();
+        }
     }
 
     // Takes nothing more, or goes on.
@@ -355,8 +369,9 @@ private:
         }
         Followed& followed = found->second;
         if (head.kind == BusKind::truncate || head.kind == BusKind::whole) {
-            if (record.partition == 0) builder_.truncate(followed.open, table, head.version);
-            return;
+            if (record.partition != 0) return;
+            if (followed.table == nullptr || followed.shape != head.shape) tell_shape(followed, table, head, {});   // maybe the first that is told of it here
+            return builder_.truncate(followed.open, table, head.version);
         }
         if (record.partition != 0 && mark.number <= told_mark_) return;
         told_mark_ = std::max(told_mark_, mark.number);
@@ -390,6 +405,7 @@ private:
     bool joined_ = false;
     SteadyClock::time_point opened_ = SteadyClock::now();
     SteadyClock::time_point tried_{}, looked_{};
+    SteadyClock::time_point read_ = SteadyClock::now();          // when the last read that returned began
     std::optional<Consumer> consumer_;                           // last: its end calls back
 };
 

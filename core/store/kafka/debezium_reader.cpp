@@ -44,7 +44,7 @@ public:
         }
         consumer.group = options_.group;
         consumer.strict = true;
-        consumer.session_timeout = Millis(10'000);
+        consumer.session_timeout = bus_session;
         consumer.on_start = [this](std::vector<Position>& positions) { start(positions); };
         consumer.on_revoked = [this](const std::vector<Position>& positions, bool lost) { revoke(positions, lost); };
         consumer_.emplace(store_.consumer(std::move(consumer), deadline));
@@ -53,6 +53,8 @@ public:
 
     Segment read(Millis wait, bool full, std::stop_token stop) override {
         if (stop.stop_requested()) throw Error(Code::interrupted, "interrupted while waiting for changes");
+        const auto now = SteadyClock::now();
+        if (now - read_ > late_after) ask_whether_member();
         Segment segment;
         builder_.begin(segment);
         rest(full);
@@ -69,6 +71,7 @@ public:
             told_[number_] = next_;
         }
         builder_.end();
+        read_ = now;
         return segment;
     }
 
@@ -156,6 +159,16 @@ private:
         for (const Position& position : positions) committed_[{position.topic, position.partition}] = position.offset;
     }
 
+    void ask_whether_member() {   // as bus_reader.cpp
+        std::vector<Position> positions;
+        for (const auto& [id, next] : durable_) positions.push_back({id.first, id.second, next});
+        try {
+            consumer_->commit(positions, Deadline::after(call));
+        } catch (const Error& error) {
+            throw Error(Code::connect, error.message() + ": the partitions that were this member's may be with others").with_retryable();
+        }
+    }
+
     void rest(bool full) {
         if (full == resting_) return;
         resting_ = full;
@@ -233,6 +246,7 @@ private:
     bool joined_ = false;
     SteadyClock::time_point opened_ = SteadyClock::now();
     SteadyClock::time_point tried_{};
+    SteadyClock::time_point read_ = SteadyClock::now();          // when the last read that returned began
     std::optional<Consumer> consumer_;                           // last: its end calls back
 };
 

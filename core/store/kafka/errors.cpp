@@ -25,7 +25,7 @@ bool passes_by_itself(int code) {
            code == RD_KAFKA_RESP_ERR_NOT_COORDINATOR || code == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE ||
            code == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION || code == RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS ||
            code == RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS_AFTER_APPEND || code == RD_KAFKA_RESP_ERR_NOT_CONTROLLER ||
-           code == RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS;
+           code == RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS || code == RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED;   // who was away for long joins anew
 }
 
 // The library's sentences begin with a capital; the names in them keep theirs.

@@ -16,7 +16,7 @@ constexpr Millis note_every{10'000};
 }  // namespace
 
 Follower::Follower(Context& context, SyncState& state, Store& sink, std::vector<Route> routes, FollowPolicy policy)
-    : context_(context), state_(state), sink_(sink), routes_(std::move(routes)), policy_(std::move(policy)), tables_(context, state, sink, routes_), spill_(policy_.spill_directory, policy_.spill_bytes) {
+    : context_(context), state_(state), sink_(sink), routes_(std::move(routes)), policy_(std::move(policy)), tables_(context, state, sink, routes_, policy_.ours), spill_(policy_.spill_directory, policy_.spill_bytes) {
     status_.sink = sink_.name();
     status_.state = "working";
     thread_ = std::jthread([this](std::stop_token stop) { work(std::move(stop)); });

@@ -32,6 +32,8 @@ struct FollowPolicy {
     std::string spill_directory = "/var/tmp";
     int tries = 3;                             // of a batch that the server refuses, before its rows are tried one by one
     Millis retry_first{100}, retry_longest{10'000};  // pauses while a sink cannot be reached
+    // Whether what was pushed is still this process's to write; asked right before it writes, or judges, anything, from its thread. Empty: it is.
+    std::function<bool()> ours = {};
 };
 
 // Thread-safe. Errors do not leave it: a sink that cannot be reached is tried again until it can, a row it refuses becomes a dead letter, a

@@ -52,13 +52,20 @@ std::size_t first_beyond(const ChangeBatch& changes, const Version& reshaped) {
 
 }  // namespace
 
-SinkTables::SinkTables(Context& context, SyncState& state, Store& sink, const std::vector<Route>& routes) : context_(context), state_(state), sink_(sink) {
+SinkTables::SinkTables(Context& context, SyncState& state, Store& sink, const std::vector<Route>& routes, std::function<bool()> ours)
+    : context_(context), state_(state), sink_(sink), ours_(std::move(ours)) {
     for (const Route& route : routes) tables_[route.table].route = route;
 }
 
 ChangeWriter& SinkTables::writer_of(Table& table) {
     if (table.writer == nullptr) table.writer = sink_.changes()->follow(table.route.landing, context_.deadline());
     return *table.writer;
+}
+
+// As late as can be: whoever has it by now may have changed the table's columns, which rows of before would end up in.
+void SinkTables::check_ours() const {
+    if (!ours_ || ours_()) return;
+    throw Error(Code::connect, "sync: whether what waits for " + sink_.name() + " is still this process's to write is not certain just now").with_retryable();
 }
 
 bool SinkTables::touched() const {
@@ -77,6 +84,7 @@ void SinkTables::apply(const SegmentPart& part) {
     if (found == tables_.end()) return;
     Table& table = found->second;
     if (part.kind == SegmentPart::Kind::shape) table.shape = part.table;
+    if (part.kind != SegmentPart::Kind::rows) check_ours();
     if (part.kind == SegmentPart::Kind::renew && !table.active) follow_again(table, part);
     if (!table.active || table.isolated) return;
     current_ = &table;
@@ -105,6 +113,7 @@ void SinkTables::apply_rows(Table& table, const ChangeBatch& changes) {
 
 void SinkTables::truncate(Table& table, const SegmentPart& part) {
     if (part.version <= table.reshaped) return;
+    if (table.shape == nullptr) writer_of(table).reshape(*(table.shape = part.table), {}, context_.deadline());   // a writer that was told nothing has no table
     fault::point("sync.truncate.before");
     writer_of(table).truncate(part.version, context_.deadline());
     fault::point("sync.truncate.after");
@@ -134,6 +143,7 @@ void SinkTables::reshape(Table& table, const SegmentPart& part) {
 void SinkTables::flush() {
     for (auto& [ref, table] : tables_) {
         if (!table.touched) continue;
+        check_ours();
         current_ = &table;
         fault::point("sync.flush.before");
         writer_of(table).flush(context_.deadline());
@@ -164,6 +174,7 @@ void SinkTables::isolate(const TableRef& ref, Segments segments) {
             for (const SegmentPart& part : segment->parts) {
                 if (part.table->ref != ref || !table.active) continue;
                 writer.discard();
+                check_ours();
                 switch (part.kind) {
                     case SegmentPart::Kind::shape: reshape(table, part); break;
                     case SegmentPart::Kind::truncate: truncate(table, part); break;
@@ -189,6 +200,7 @@ void SinkTables::isolate(const TableRef& ref, Segments segments) {
 std::uint64_t SinkTables::isolate_rows(Table& table, const ChangeBatch& changes, std::size_t from, std::size_t to) {
     ChangeWriter& writer = writer_of(table);
     if (from == to) return 0;
+    check_ours();
     try {
         const ChangeBatch some = slice(changes, from, to);
         writer.apply(some, context_.deadline(), [&](std::size_t row, const RejectedRow& rejected) { dead_letter(table.route.table, rejected, some.version(row)); });
@@ -211,6 +223,7 @@ std::uint64_t SinkTables::isolate_rows(Table& table, const ChangeBatch& changes,
 }
 
 void SinkTables::dead_letter(const TableRef& table, const RejectedRow& rejected, const Version& version) const {
+    check_ours();
     fault::point("sync.dead_letter.before");
     state_.add_dead_letter({sink_.name(), table.text(), rejected.key, rejected.column, rejected.reason, version_text(version)}, context_.deadline());
     fault::point("sync.dead_letter.after");
@@ -233,6 +246,7 @@ void SinkTables::halt_by_source(Table& table, const SegmentPart& part) {
 
 // Written down first: a table that is left out here and followed there would lose what comes.
 void SinkTables::halt(Table& table, const std::string& reason) {
+    check_ours();
     TableState state{table.route.table.text(), sink_.name(), "halted"};
     state.reason = reason;
     state_.set_table(state, context_.deadline());

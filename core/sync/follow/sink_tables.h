@@ -1,6 +1,7 @@
 // The tables of one sink as its follower writes them: which are followed, in what shape, what of them is not durable yet.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -21,7 +22,8 @@ using Segments = std::span<const std::shared_ptr<const Segment>>;
 // and tell everything again since the last flush() that returned.
 class SinkTables {
 public:
-    SinkTables(Context& context, SyncState& state, Store& sink, const std::vector<Route>& routes);
+    // `ours`: FollowPolicy::ours.
+    SinkTables(Context& context, SyncState& state, Store& sink, const std::vector<Route>& routes, std::function<bool()> ours);
 
     // --- Changes ---
     void apply(const SegmentPart& part);
@@ -72,11 +74,13 @@ private:
     std::uint64_t isolate_rows(Table& table, const ChangeBatch& changes, std::size_t from, std::size_t to);
     void halt(Table& table, const std::string& reason);
     void dead_letter(const TableRef& table, const RejectedRow& rejected, const Version& version) const;
+    void check_ours() const;
     ChangeWriter& writer_of(Table& table);
 
     Context& context_;
     SyncState& state_;
     Store& sink_;
+    std::function<bool()> ours_;
     std::map<TableRef, Table> tables_;
     Table* current_ = nullptr;                       // whose writer is at work
     std::string refused_;                            // the last reason a row was refused for
