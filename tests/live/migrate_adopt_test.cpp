@@ -76,6 +76,7 @@ TEST_CASE("golang-migrate: all up to its version; dirty is refused; --convert ke
     CHECK(dirty.exit_code == 7);
     CHECK(has(dirty.err, "version 2 is dirty"));
     project.pg("UPDATE schema_migrations SET dirty = false");
+    CHECK(project.ysdb({"adopt", "--yes", "--convert"}, "adopt.convert.before").exit_code == 137);
     const CommandResult done = adopt(project, {"--convert"});
     CAPTURE(done.err);
     REQUIRE(done.exit_code == 0);

@@ -114,10 +114,13 @@ TEST_CASE("the live server is refused as scratch, whatever its name; a database 
     CAPTURE(there.err);
     CHECK(there.exit_code == 0);
     CHECK(ask_postgres(other.api(), databases) == "0");
-    CHECK(drift(project, scratch, {"--scratch", "other"}, "drift.apply.after").exit_code == 137);
-    CHECK(ask_postgres(other.api(), databases) == "1");
-    CHECK(drift(project, scratch, {"--scratch", "other"}).exit_code == 0);
-    CHECK(ask_postgres(other.api(), databases) == "0");
+    for (const char* point : {"scratch.database.after", "drift.apply.after"}) {
+        CAPTURE(point);
+        CHECK(drift(project, scratch, {"--scratch", "other"}, point).exit_code == 137);
+        CHECK(ask_postgres(other.api(), databases) == "1");
+        CHECK(drift(project, scratch, {"--scratch", "other"}).exit_code == 0);
+        CHECK(ask_postgres(other.api(), databases) == "0");
+    }
     CHECK(scratch.empty());
 
     const CommandResult password = drift(project, scratch, {"--scratch", "postgres://a:secret@127.0.0.1/x"});

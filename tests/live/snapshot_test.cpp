@@ -124,7 +124,8 @@ TEST_CASE("a table without a primary key is refused before anything is read") {
 TEST_CASE("killed at every fault point, the same command completes the copy without a duplicate") {
     for (const std::string point : {"snapshot.run.before", "snapshot.run.after", "snapshot.begin.before", "snapshot.begin.after", "snapshot.range.before",
                                      "snapshot.batch.before:2", "snapshot.batch.after:2", "snapshot.range.after", "snapshot.swap.before", "snapshot.swap.after", "snapshot.state.after",
-                                     "snapshot.finish.before", "snapshot.finish.after"}) {
+                                     "snapshot.finish.before", "snapshot.finish.after", "clickhouse.replace.create.before", "clickhouse.replace.create.after", "clickhouse.replace.insert.before:2",
+                                     "clickhouse.replace.insert.after:2"}) {
         CAPTURE(point);
         Site site("\"public.a\", \"public.t\"");
         site.source("CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a SELECT generate_series(1, 100);"

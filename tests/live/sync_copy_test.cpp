@@ -43,7 +43,7 @@ private:
 }  // namespace
 
 TEST_CASE("a copy that was killed is taken up where it was, with what was written meanwhile") {
-    for (const std::string point : {"sync.copy.range.after:4", "sync.copy.range.before:4", "sync.copy.log.after"}) {
+    for (const std::string point : {"sync.copy.range.after:4", "sync.copy.range.before:4", "sync.copy.log.before", "sync.copy.log.after"}) {
         CAPTURE(point);
         Copying copy;
         CHECK(copy.run(point).exit_code == 128 + SIGKILL);
@@ -104,7 +104,7 @@ TEST_CASE("what was read already is not read again") {
 }
 
 TEST_CASE("killed around the moment when the copy takes the old table's place, the next run never brings the old one back") {
-    for (const std::string point : {"sync.copy.finish.before", "clickhouse.replace.exchange.after", "sync.copy.finish.after"}) {
+    for (const std::string point : {"sync.copy.finish.before", "clickhouse.replace.exchange.after", "clickhouse.replace.drop.before", "clickhouse.replace.drop.after", "sync.copy.finish.after"}) {
         CAPTURE(point);
         Copying copy;
         REQUIRE(copy.run().exit_code == 0);

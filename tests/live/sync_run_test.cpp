@@ -165,7 +165,7 @@ TEST_CASE("retry tells a row again once it can be held, drops the letter of a ro
     session->query("SELECT pg_replication_origin_create('ysdb_partition') WHERE NOT EXISTS (SELECT 1 FROM pg_replication_origin WHERE roname = 'ysdb_partition'); SELECT pg_replication_origin_session_setup('ysdb_partition');"
                    " BEGIN; UPDATE t SET at = '2026-01-01' WHERE id = 1; DELETE FROM t WHERE id = 2; COMMIT; SELECT pg_replication_origin_session_reset()", SyncSite::soon());
     CHECK(site.catch_up(8)["dead_letters"] == 3);
-    CHECK(site.ysdb({"sync", "retry"}, {{"YSDB_FAULT", "sync.retry.after"}}).exit_code == 128 + SIGKILL);
+    for (const char* point : {"sync.retry.before", "sync.retry.after"}) CHECK(site.ysdb({"sync", "retry"}, {{"YSDB_FAULT", point}}).exit_code == 128 + SIGKILL);
     const auto report = site.json({"sync", "retry"}, 8);
     CHECK(report["tables"][0]["arrived"] == 1);
     CHECK(report["tables"][0]["gone"] == 1);
