@@ -166,3 +166,66 @@ TEST_CASE("changes go on while a copy is made, and the newer of the two stays, w
     site.catch_up();
     CHECK(site.equal());
 }
+
+TEST_CASE("a table that could not follow its source keeps what readers know until its new copy is whole, then has the new columns, types and key") {
+    SinkSite site("\"public.t\", \"public.other\"");
+    site.source("CREATE TABLE t (id int PRIMARY KEY, v text, w date DEFAULT '2026-01-01'); INSERT INTO t SELECT g, 'v' || g, date '2026-01-01' + g FROM generate_series(1, 100) g; CREATE TABLE other (id int PRIMARY KEY)");
+    site.catch_up();
+    site.sink("ALTER TABLE t ADD seen timestamptz DEFAULT now(); ALTER TABLE t ALTER w SET DEFAULT '2026-01-09'; CREATE VIEW known AS SELECT id, v FROM t");
+    const std::string columns = "SELECT string_agg(column_name::text, ' ' ORDER BY ordinal_position) FROM information_schema.columns WHERE table_name = 't'";
+    const auto healed = [&](const std::string& change, const std::string& change_after) {
+        CAPTURE(change);
+        const std::string before = site.text(columns);
+        site.source(change);
+        site.catch_up(8);
+        CHECK(site.state("public.t", "aggregates") == "halted");
+        site.source("UPDATE t SET v = 'while halted' WHERE id = 3; INSERT INTO other SELECT count(*) + 1 FROM other");
+        REQUIRE(site.ysdb({"sync", "reset", "public.t", "--yes"}).exit_code == 0);
+        CHECK(site.ysdb({"sync", "run", "--until-caught-up"}, {{"YSDB_FAULT", "postgres.copy.finish.before"}}).exit_code == 128 + SIGKILL);
+        CHECK(site.text(columns) == before);
+        CHECK(site.text("SELECT count(*) FROM known") == "100");
+        site.catch_up();
+        site.source(change_after);
+        site.catch_up();
+        CHECK(site.state("public.t", "aggregates") == "following");
+        CHECK(site.text("SELECT v FROM known WHERE id = 3") == "while halted");
+    };
+    healed("ALTER TABLE t ADD r float8 DEFAULT random()", "UPDATE t SET r = 0.5 WHERE id = 1; DELETE FROM t WHERE id = 100; INSERT INTO t VALUES (101, 'x', '2026-01-06', 0.25)");
+    CHECK(site.equal());
+    CHECK(site.text(columns) == "id v w seen r");
+    healed("ALTER TABLE t ALTER w DROP DEFAULT; ALTER TABLE t ALTER w TYPE timestamp USING w + interval '1 hour'", "UPDATE t SET w = NULL WHERE id = 1");
+    CHECK(site.equal());
+    CHECK(site.text("SELECT count(*) FROM t WHERE w = '2026-01-06 01:00:00'") == "2");
+}
+
+TEST_CASE("a table whose source has another primary key can be copied anew, and is unique by that one") {
+    SinkSite site;
+    site.source("CREATE TABLE t (id int PRIMARY KEY, w int NOT NULL); INSERT INTO t SELECT g, g FROM generate_series(1, 100) g");
+    site.catch_up();
+    site.source("ALTER TABLE t DROP CONSTRAINT t_pkey, ADD PRIMARY KEY (id, w); INSERT INTO t VALUES (1, 2)");
+    site.catch_up(8);
+    CHECK(site.state("public.t", "aggregates") == "halted");
+    REQUIRE(site.ysdb({"sync", "reset", "public.t", "--yes"}).exit_code == 0);
+    site.ysdb({"sync", "run", "--until-caught-up"});
+    site.source("UPDATE t SET w = 3 WHERE w = 2 AND id = 1; INSERT INTO t VALUES (1, 5)");
+    site.ysdb({"sync", "run", "--until-caught-up"});
+    CHECK(site.state("public.t", "aggregates") == "following");
+    CHECK(site.text("SELECT string_agg(w::text, ',' ORDER BY w) FROM t WHERE id = 1") == "1,3,5");
+    CHECK(site.text("SELECT count(*) FROM t") == "102");
+}
+
+TEST_CASE("rows that were told ahead of a truncation are not lost with it: the changes behind it bring them back") {
+    SinkSite site("\"public.t\"", "into = \"people\"\n");
+    site.source("CREATE TABLE t (id int PRIMARY KEY, name text); INSERT INTO t VALUES (1, 'Ann')");
+    site.sink("CREATE TABLE people (id int PRIMARY KEY, name varchar(5))");
+    site.catch_up();
+    site.source("INSERT INTO t VALUES (5, 'Bartholomew'), (6, 'Ferdinand')");
+    site.catch_up(8);
+    site.source("TRUNCATE t; INSERT INTO t VALUES (5, 'Bart'), (6, 'Ferdi'), (7, 'Zoe')");
+    CHECK(site.ysdb({"sync", "retry"}).exit_code == 0);
+    CHECK(site.text("SELECT string_agg(name, ',' ORDER BY id) FROM people") == "Ann,Bart,Ferdi");
+    CHECK(site.text("SELECT count(*) FROM ysdb.sync_ahead") == "2");
+    site.catch_up();
+    CHECK(site.text("SELECT string_agg(name, ',' ORDER BY id) FROM people") == "Bart,Ferdi,Zoe");
+    CHECK(site.text("SELECT count(*) FROM ysdb.sync_ahead") == "0");
+}

@@ -50,7 +50,8 @@ public:
             fault::point("postgres.follow.create.after");
             live_exists_ = true;
         }
-        if (live_exists_) alter(connection, live_, changes, deadline);
+        if (live_frozen_) alter_frozen(connection, changes, deadline);
+        else if (live_exists_) alter(connection, live_, changes, deadline);
         if (copy_) alter_copy(connection, changes, deadline);
         take_shape(connection, source, deadline);
     }
@@ -77,6 +78,8 @@ public:
             if (copy_) statements.push_back("DELETE FROM " + quote(copy_->staging) + " WHERE " + quote(version_column) + " < " + uuid_literal(version));
             if (follows_live() && version > applied_) {
                 statements.push_back("DELETE FROM " + quote(live_));   // TRUNCATE would lock readers out
+                // What was told ahead of it is gone, too: the changes that follow bring those rows back.
+                statements.push_back("DELETE FROM ysdb.sync_ahead WHERE set_name = " + literal(landing_.set) + " AND target = " + literal(live_.text()));
                 statements.push_back(applied_statement(version));
             }
             statements.emplace_back("COMMIT");
@@ -94,32 +97,43 @@ public:
             const auto ahead = begin(connection, deadline);
             Version last = applied_;
             Batch rows(&shape_.sent);
-            std::vector<std::string> out_of_order;
+            std::string keys_ahead, versions_ahead;
             std::unordered_map<std::string, std::size_t> newest;
-            for (std::size_t row = 0; row < pending_.rows.rows(); ++row) newest[key_bytes(pending_.rows, row)] = row;
+            std::vector<const std::string*> keys;   // of the rows: what the map has
+            for (std::size_t row = 0; row < pending_.rows.rows(); ++row) {
+                const auto entry = newest.try_emplace(key_bytes(pending_.rows, row)).first;
+                entry->second = row;
+                keys.push_back(&entry->first);
+            }
+            const bool follows = follows_live();
             for (std::size_t row = 0; row < pending_.rows.rows(); ++row) {
                 const Version& version = pending_.versions[row];
                 if (version.ordinal != 0) last = std::max(last, version);
-                const std::string key = key_bytes(pending_.rows, row);
-                if (newest[key] != row) continue;
-                bool live = follows_live() && (version.ordinal == 0 || version > applied_);
-                if (const auto found = ahead.find(to_hex(key)); found != ahead.end() && version_text(version) <= found->second) live = false;
+                if (newest[*keys[row]] != row) continue;
+                bool live = follows && (version.ordinal == 0 || version > applied_);
+                if (live && !ahead.empty()) {
+                    const auto found = ahead.find(to_hex(*keys[row]));
+                    live = found == ahead.end() || version_text(version) > found->second;
+                }
                 if (version.ordinal == 0 && version > applied_) {
-                    out_of_order.push_back("INSERT INTO ysdb.sync_ahead VALUES (" + literal(landing_.set) + ", " + literal(live_.text()) + ", decode('" + to_hex(key) + "', 'hex'), '" + version_text(version) +
-                                           "') ON CONFLICT (set_name, target, row_key) DO UPDATE SET version = excluded.version");
+                    keys_ahead += (keys_ahead.empty() ? "'\\x" : ", '\\x") + to_hex(*keys[row]) + "'";
+                    versions_ahead += (versions_ahead.empty() ? "'" : ", '") + version_text(version) + "'";
                 }
                 if (live || copy_) append_row(rows, pending_.rows, row, version, pending_.ops[row] == Op::remove, live);
             }
             if (!rows.empty()) send_rows(connection, shape_, rows, deadline);
             std::vector<std::string> statements;
-            if (follows_live()) {
+            if (follows) {
                 statements.push_back(delete_statement(shape_, live_));
                 statements.push_back(insert_statement(shape_, live_));
             }
             if (copy_) statements.push_back(staging_statement(shape_, copy_->staging));
-            statements.insert(statements.end(), out_of_order.begin(), out_of_order.end());
+            if (!keys_ahead.empty()) {
+                statements.push_back("INSERT INTO ysdb.sync_ahead SELECT " + literal(landing_.set) + ", " + literal(live_.text()) + ", told.* FROM unnest(ARRAY[" + keys_ahead + "]::bytea[], ARRAY[" + versions_ahead +
+                                     "]::text[]) told ON CONFLICT (set_name, target, row_key) DO UPDATE SET version = excluded.version");
+            }
             // Not moved while only a copy has them: readers are not there yet.
-            if (follows_live() && last > applied_) statements.push_back(applied_statement(last));
+            if (follows && last > applied_) statements.push_back(applied_statement(last));
             if (!ahead.empty()) statements.push_back("DELETE FROM ysdb.sync_ahead WHERE set_name = " + literal(landing_.set) + " AND target = " + literal(live_.text()) + " AND version <= '" + version_text(last) + "'");
             statements.emplace_back("COMMIT");
             fault::point("postgres.follow.insert.before");
@@ -148,6 +162,7 @@ public:
         copy->staging = staging_name();
         std::vector<std::string> statements{"DROP TABLE IF EXISTS " + quote(copy->staging)};
         TableInfo like;
+        live_frozen_ = live_exists_ && applied_ != Version{} && !fits(connection, source, deadline);
         if (live_exists_) like = postgres::describe(connection, place_.store, live_, deadline);
         for (std::string& statement : create_statements(source, copy->staging, like)) statements.push_back(std::move(statement));
         statements.push_back("ALTER TABLE " + quote(copy->staging) + " ADD COLUMN " + quote(version_column) + " uuid NOT NULL, ADD COLUMN " + quote(removed_column) + " boolean NOT NULL");
@@ -155,7 +170,7 @@ public:
         run_all(connection, statements, deadline);
         fault::point("postgres.copy.create.after");
         copy_ = copy;
-        if (shape_.source.columns.empty()) take_shape(connection, source, deadline);
+        if (shape_.source.columns.empty() || live_frozen_) take_shape(connection, source, deadline);
         copy->shape = shape_of(source, postgres::describe(connection, place_.store, copy->staging, deadline));
         return std::make_unique<CopyWriter>(place_, copy, label_ + " copy");
     }
@@ -170,7 +185,8 @@ public:
             const std::string staging = quote(copy_->staging), removed = quote(removed_column);
             std::vector<std::string> statements{"DELETE FROM " + staging + " WHERE " + quote(version_column) + " < " + uuid_literal(truncated_)};
             if (live_exists_) {
-                std::string same, ours, theirs, kept;
+                if (live_frozen_) let_live_follow(connection, whole);
+                std::string same, ours, theirs;
                 for (const std::string& name : shape_.key) same += (same.empty() ? "" : " AND ") + ("s." + quote(name)) + " = t." + quote(name);
                 for (const std::string& name : shape_.names) {
                     ours += (ours.empty() ? "" : ", ") + ("t." + quote(name));
@@ -205,12 +221,65 @@ public:
         copy_.reset();
         dropped_meanwhile_.clear();
         live_exists_ = true;
+        live_frozen_ = false;
         take_shape(connection, TableInfo(shape_.source), deadline);
     }
 
 private:
     // The table there is written while a copy is made only if readers know it already.
-    bool follows_live() const { return live_exists_ && (!copy_ || applied_ != Version{}); }
+    bool follows_live() const { return live_exists_ && !live_frozen_ && (!copy_ || applied_ != Version{}); }
+
+    // Whether the table that is there can take the source's rows as they are now. Not, where it could not follow a change and is copied anew: it
+    // stays as it is until the copy is whole. A table that somebody prepared is theirs to mend: take_shape() refuses it.
+    bool fits(Connection& connection, const TableInfo& source, Deadline deadline) const {
+        try {
+            check_key(connection, shape_of(source, postgres::describe(connection, place_.store, live_, deadline)), deadline);
+            return true;
+        } catch (const Error& error) {
+            if (error.code() != Code::refused) throw;
+            return false;
+        }
+    }
+
+    // Gives the table the columns, types and key that its copy has, within the copy's transaction: readers wait for that to end.
+    void let_live_follow(Connection& connection, Deadline deadline) {
+        const TableInfo live = postgres::describe(connection, place_.store, live_, deadline), copy = postgres::describe(connection, place_.store, copy_->staging, deadline);
+        const auto find = [](const TableInfo& table, const std::string& name) {
+            return std::find_if(table.columns.begin(), table.columns.end(), [&](const ColumnInfo& c) { return c.name == name; });
+        };
+        const std::string alter = "ALTER TABLE " + quote(live_) + " ", empty = "DELETE FROM " + quote(live_);
+        std::vector<std::string> statements;
+        for (std::size_t i = 0; i < shape_.names.size(); ++i) {
+            const std::string name = quote(shape_.names[i]), type = find(copy, shape_.names[i])->type.native;
+            const auto there = find(live, shape_.names[i]);
+            if (there == live.columns.end()) {
+                statements.push_back(alter + "ADD COLUMN " + name + " " + type);
+            } else if (!assigned("", shape_.sent.columns[i].type, there->type)) {
+                statements.insert(statements.begin(), empty);   // no row's value has to become one of the new type
+                statements.push_back(alter + "ALTER COLUMN " + name + " DROP DEFAULT");
+                statements.push_back(alter + "ALTER COLUMN " + name + " TYPE " + type + " USING " + name + "::text::" + type);
+            }
+        }
+        if (!unique_by_key(connection, shape_, deadline)) {
+            statements.insert(statements.begin(), empty);
+            // The old key may not tell the new rows apart. One of columns that the source knows nothing of is somebody else's.
+            const SqlResult old = connection.query("SELECT conname, (SELECT string_agg(quote_literal(attname), ',') FROM pg_attribute WHERE attrelid = conrelid AND attnum = ANY (conkey)) FROM pg_constraint WHERE conrelid = to_regclass($1) AND contype = 'p'",
+                                                   Params{quote(live_)}, deadline);
+            bool ours = true;
+            for (std::size_t i = 0; i < live.columns.size() && old.rows() > 0; ++i) {
+                const bool in_old = ("," + old.row(0).text(1) + ",").find("," + literal(live.columns[i].name) + ",") != std::string::npos;
+                ours = ours && (!in_old || std::find(shape_.names.begin(), shape_.names.end(), live.columns[i].name) != shape_.names.end());
+            }
+            if (old.rows() > 0 && ours) statements.push_back(alter + "DROP CONSTRAINT " + quote(old.row(0).text(0)));
+            statements.push_back(alter + (ours ? "ADD PRIMARY KEY (" : "ADD UNIQUE (") + quoted_list(shape_.key) + ")");
+        }
+        try {
+            run_all(connection, statements, deadline);
+        } catch (const Error& error) {
+            if (error.retryable()) throw;
+            throw Error(Code::refused, live_.text() + " cannot follow the source's new definition: " + error.message(), error.hint());
+        }
+    }
 
     TableRef staging_name() const {
         const std::string name = landing_.set + "\n" + live_.text();
@@ -282,13 +351,14 @@ private:
         return "UPDATE ysdb.sync_landings SET applied = '" + version_text(version) + "' WHERE set_name = " + literal(landing_.set) + " AND target = " + literal(live_.text());
     }
 
-    // Columns of a table that is there keep its types.
+    // Columns of a table that is there keep its types, where those can hold the values.
     std::vector<std::string> create_statements(const TableInfo& source, const TableRef& table, const TableInfo& like) const {
         std::string columns;
         std::vector<std::string> key;
         for (const ColumnInfo& column : source.columns) {
             const auto there = std::find_if(like.columns.begin(), like.columns.end(), [&](const ColumnInfo& c) { return c.name == column.name; });
-            columns += quote(column.name) + " " + (there == like.columns.end() ? declared_as(column) : there->type.native) + ", ";
+            const bool fitting = there != like.columns.end() && assigned("", sent_as(column), there->type);
+            columns += quote(column.name) + " " + (fitting ? there->type.native : declared_as(column)) + ", ";
         }
         for (const std::uint32_t k : source.key) key.push_back(source.columns[k].name);
         const std::string name = table.table + "_pkey";
@@ -296,10 +366,10 @@ private:
     }
 
     void take_shape(Connection& connection, const TableInfo& source, Deadline deadline) {
-        const TableRef& there = live_exists_ ? live_ : copy_->staging;
-        const TableInfo target = postgres::describe(connection, place_.store, there, deadline);
+        const bool live = live_exists_ && !live_frozen_;
+        const TableInfo target = postgres::describe(connection, place_.store, live ? live_ : copy_->staging, deadline);
         Shape shape = shape_of(source, target);
-        if (live_exists_) check_key(connection, shape, deadline);
+        if (live) check_key(connection, shape, deadline);
         shape_ = std::move(shape);
         pending_.rows = Batch(&shape_.source);
         pending_.ops.clear();
@@ -307,15 +377,18 @@ private:
         run_all(connection, {"DROP TABLE IF EXISTS pg_temp.ysdb_changes", changes_statement(shape_)}, deadline);
     }
 
-    void check_key(Connection& connection, const Shape& shape, Deadline deadline) const {
+    bool unique_by_key(Connection& connection, const Shape& shape, Deadline deadline) const {
         std::string names;
         for (const std::string& name : shape.key) names += (names.empty() ? "" : ", ") + literal(name);
-        const SqlResult unique = connection.query(
+        return connection.query(
             "SELECT 1 FROM pg_index i WHERE i.indrelid = to_regclass($1) AND i.indisunique AND i.indimmediate AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL"
             " AND (SELECT array_agg(a.attname::text ORDER BY a.attname::text) FROM pg_attribute a WHERE a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey[0:i.indnkeyatts - 1]))"
             " = (SELECT array_agg(n ORDER BY n) FROM unnest(ARRAY[" + names + "]::text[]) n)",
-            Params{quote(live_)}, deadline);
-        if (unique.rows() > 0) return;
+            Params{quote(live_)}, deadline).rows() > 0;
+    }
+
+    void check_key(Connection& connection, const Shape& shape, Deadline deadline) const {
+        if (unique_by_key(connection, shape, deadline)) return;
         throw Error(Code::refused, "store '" + place_.store + "': the rows of " + live_.text() + " are not unique by (" + join(shape.key, ", ") + ")", "ALTER TABLE " + quote(live_) + " ADD PRIMARY KEY (" + quoted_list(shape.key) + ")");
     }
 
@@ -357,6 +430,14 @@ private:
         }
     }
 
+    // What is to come is added when the copy is whole.
+    void alter_frozen(Connection& connection, std::span<const ColumnChange> changes, Deadline deadline) {
+        for (const ColumnChange& change : changes) {
+            const bool dropped = change.kind == ColumnChange::Kind::dropped;
+            if (dropped || (change.kind == ColumnChange::Kind::renamed && has(postgres::describe(connection, place_.store, live_, deadline), change.before))) alter(connection, live_, std::span(&change, 1), deadline);
+        }
+    }
+
     // The copier goes on with the columns it began with: dropped ones keep their place until it is done.
     void alter_copy(Connection& connection, std::span<const ColumnChange> changes, Deadline deadline) {
         for (const ColumnChange& change : changes) {
@@ -377,6 +458,7 @@ private:
     std::unique_ptr<Connection> connection_;
     TableRef live_;
     bool live_exists_ = false;
+    bool live_frozen_ = false;             // cannot take the rows as they are now: left alone until its copy is whole
     Version applied_;                      // in the table
     Shape shape_;
     std::shared_ptr<CopyShape> copy_;      // null: no copy is being made
