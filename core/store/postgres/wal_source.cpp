@@ -34,6 +34,7 @@ struct Relation {
     std::shared_ptr<const TableInfo> table;   // null: not followed
     std::vector<Field> binary, text;
     bool halted = false;
+    std::uint32_t id = 0;
     // Described where nobody wants it yet: told with the first change that somebody wants, unless that halts the table.
     bool untold = false;
     std::string cannot;                       // why not, then
@@ -422,6 +423,7 @@ private:
         const TableRef ref{told.schema, told.name};
         const auto before = relation.table;
         relation = {};
+        relation.id = told.id;
         if (!followed_.contains(ref)) {
             if (before != nullptr && wanted(before->ref)) {
                 halt(relation, before, "the table is now called " + ref.text());
@@ -470,7 +472,22 @@ private:
             if (known != 0 && (told_in_place_ || fact == facts.columns.end())) column.number = known;
             columns.push_back(std::move(column));
         }
-        return told_table(*catalog_, ref, columns, facts.key, deadline);
+        return told_table(*catalog_, ref, columns, key_of(told, columns, facts), deadline);
+    }
+
+    // The primary key's columns as the stream calls them. The catalog may know them by other names by now, or have another key: with the default
+    // identity the description says what the key was.
+    static std::vector<std::string> key_of(const RelationMessage& told, const std::vector<ToldColumn>& columns, const TableFacts& facts) {
+        std::vector<std::string> key, flagged;
+        for (const std::string& name : facts.key) {
+            const auto fact = facts.columns.find(name);
+            const auto column = std::find_if(columns.begin(), columns.end(), [&](const ToldColumn& c) { return fact != facts.columns.end() && c.number != 0 && c.number == fact->second.number; });
+            key.push_back(column == columns.end() ? name : column->name);
+        }
+        for (const RelationColumn& column : told.columns) {
+            if (told.identity == 'd' && column.identifies) flagged.push_back(column.name);
+        }
+        return flagged.empty() || std::is_permutation(flagged.begin(), flagged.end(), key.begin(), key.end()) ? key : flagged;
     }
 
     static std::string cannot_follow(const RelationMessage& told, const TableInfo& table) {
@@ -539,7 +556,7 @@ private:
         for (std::uint32_t c = 0; c < fields_.size(); ++c) {
             if (fields_[c].kind == 'u') columns.push_back(c);
         }
-        unsent_.push_back({relation.open.part, row, std::move(columns)});
+        unsent_.push_back({relation.open.part, row, std::move(columns), relation.id});
         unsent_by_.insert(xid_);
     }
 
@@ -551,7 +568,7 @@ private:
         });
         std::map<std::size_t, std::vector<UnsentCells>> by_part;
         for (UnsentCells& cells : unsent_) by_part[cells.part].push_back(std::move(cells));
-        for (auto& [part, cells] : by_part) lookup_.fill(builder_.segment().parts[part].changes, cells, Deadline::after(Millis(60'000)));
+        for (auto& [part, cells] : by_part) lookup_.fill(builder_.segment().parts[part].changes, cells, Deadline::after(Millis(60'000)), [this](RejectedChange row) { builder_.reject(std::move(row)); });
         unsent_.clear();
         unsent_by_.clear();
     }
