@@ -329,3 +329,18 @@ TEST_CASE("killed at every fault point of its own, trigger capture goes on where
         CHECK(site.equal());
     }
 }
+
+TEST_CASE("by triggers the catalog is asked once a batch, not once a row, for rows whose transaction cannot say in which columns it wrote") {
+    TriggerSite site;
+    site.source(simple);
+    site.catch_up();
+    site.source("DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET track_functions = pl', current_database()); END $$");
+    const auto asked = [&] { return site.ask_source("SELECT coalesce(sum(calls), 0)::bigint FROM pg_stat_user_functions WHERE funcname = 'note_shape'").row(0).integer(0); };
+    site.source("BEGIN ISOLATION LEVEL REPEATABLE READ; UPDATE t SET v = 'x' WHERE id <= 500; COMMIT");
+    REQUIRE(wait_until([&] { return asked() >= 500; }));   // by the writer
+    const std::int64_t before = asked();
+    site.catch_up();
+    CHECK(site.equal());
+    REQUIRE(wait_until([&] { return site.ask_source("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'ysdb sync%'").row(0).integer(0) == 0; }));
+    CHECK(asked() - before < 20);
+}

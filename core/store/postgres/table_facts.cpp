@@ -72,7 +72,13 @@ std::string event_trigger_sql(bool log) {
     rewrites = rewrites.substr(rewrites.find("SELECT c.oid"));
     fill(sql, "({facts})", "(" + facts_query() + ")");
     fill(sql, "({rewrites})", "(" + rewrites + ")");
-    return sql;
+    // Also where no table has partitions yet: they may come.
+    return log ? sql : sql + ";\n" + tell_truncate_sql();
+}
+
+std::string tell_truncate_sql() {
+    const std::string sql(embedded_file("sql/ysdb/postgres/tell_truncate.sql"));
+    return sql.substr(sql.find("CREATE OR REPLACE"));
 }
 
 bool lacks_event_triggers(SqlSession& session, bool log, Deadline deadline) {

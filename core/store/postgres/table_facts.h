@@ -35,7 +35,9 @@ struct TableFacts {
 // The catalog as it is now, which may be ahead of the stream. A table that is gone has no columns.
 TableFacts table_facts(SqlSession& session, const TableRef& table, Deadline deadline);
 
-inline constexpr std::string_view facts_prefix = "ysdb.table";
+// Of messages in the stream: a table's new definition, told by an event trigger; and, all with its oid, schema and name, that a partition of it was
+// truncated by itself; that one came with rows in it; that the publication got it.
+inline constexpr std::string_view facts_prefix = "ysdb.table", truncate_prefix = "ysdb.truncate", attach_prefix = "ysdb.attach", joined_prefix = "ysdb.joined";
 // A message of the event trigger: the relation's oid and its facts. Throws Error(internal) on anything else.
 std::pair<std::uint32_t, TableFacts> parse_facts(std::string_view message);
 // What older rows hold in a new column is forgotten by the catalog when the table is rewritten: what was told of it before stays true.
@@ -44,6 +46,8 @@ void keep_fills(const TableFacts& before, TableFacts& now);
 std::string facts_query();
 // The statements, in one, that make the event triggers; those of `log` write to cdc.change_log. Needs a superuser.
 std::string event_trigger_sql(bool log);
+// The function of the triggers on partitions.
+std::string tell_truncate_sql();
 inline constexpr std::string_view event_trigger = "ysdb_tell_tables", rewrite_trigger = "ysdb_note_rewrite";
 inline constexpr std::string_view log_event_trigger = "ysdb_log_tables", log_rewrite_trigger = "ysdb_note_log_rewrite";
 // Whether the role may make them and they are not there.

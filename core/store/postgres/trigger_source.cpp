@@ -6,6 +6,7 @@
 #include <cstring>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 
 #include "core/base/fault.h"
@@ -31,15 +32,18 @@ constexpr Millis acknowledge_every{1'000};
 constexpr Millis tend_every{60'000};
 constexpr Millis watch_every{2'000};
 constexpr Millis call{30'000};            // limit of a query
+constexpr const char* other_table = "the table is gone, or has another name now";
 
 struct Followed {
     TableRef ref;
+    std::uint32_t oid = 0;
     std::int64_t shape = 0;                   // of `table`; 0: nothing was told yet
     std::shared_ptr<const TableInfo> table;
     std::vector<std::optional<std::uint32_t>> columns;   // by place in a printed row; none: generated
     std::vector<Field> fields;                // by column
     bool halted = false;
     bool checked = false;                     // its partitions, in this batch
+    std::optional<std::int64_t> noted;        // its shape by the catalog, asked for in this batch
     bool emptied = false;                     // the last that was told of it is its truncation
     std::uint32_t ordinal = 0;                // within the tick
     SegmentBuilder::Open open;
@@ -111,6 +115,7 @@ private:
             if (found.rows() == 0) throw Error(Code::refused, "sync " + options_.set + ": " + table.text() + " has no triggers", "ysdb sync install");
             Followed& followed = tables_[static_cast<std::uint32_t>(found.row(0).integer(0))];
             followed.ref = table;
+            followed.oid = static_cast<std::uint32_t>(found.row(0).integer(0));
             if (!found.row(0).truth(1)) lost_.push_back(static_cast<std::uint32_t>(found.row(0).integer(0)));
         }
         for (const auto& [oid, _] : tables_) relations_ += (relations_.empty() ? "" : ",") + std::to_string(oid);
@@ -118,7 +123,7 @@ private:
 
     // Tables whose name is another's now: nothing more can be told of them.
     void tell_lost() {
-        for (const std::uint32_t oid : lost_) halt(tables_.at(oid), "the table is gone, or has another name now");
+        for (const std::uint32_t oid : lost_) halt(tables_.at(oid), other_table);
         lost_.clear();
     }
 
@@ -127,6 +132,18 @@ private:
         const auto now = SteadyClock::now();
         if (now - watched_at_ < watch_every) return;
         watched_at_ = now;
+        // Dropped and made anew, or swapped: it is another table now, though of the same name. Somebody else may have given that one triggers already.
+        const SqlResult captured = session_->query(
+            "SELECT k.relation::bigint, coalesce(n.nspname || '.' || c.relname = k.table_name, false) FROM cdc.captured k LEFT JOIN pg_class c ON c.oid = k.relation"
+            " LEFT JOIN pg_namespace n ON n.oid = c.relnamespace WHERE k.set_name = $1",
+            Params{options_.set}, Deadline::after(call));
+        std::set<std::uint32_t> there;
+        for (std::size_t i = 0; i < captured.rows(); ++i) {
+            if (captured.row(i).truth(1)) there.insert(static_cast<std::uint32_t>(captured.row(i).integer(0)));
+        }
+        for (auto& [oid, table] : tables_) {
+            if (!table.halted && !there.contains(oid)) halt(table, other_table);
+        }
         const SqlResult dead = session_->query("SELECT k.relation::bigint FROM cdc.captured k JOIN pg_class c ON c.oid = k.relation WHERE k.set_name = $1 AND NOT " + std::string(triggers_fire), Params{options_.set},
                                                Deadline::after(call));
         bool any = false;
@@ -183,6 +200,7 @@ private:
         for (auto& [oid, table] : tables_) {
             table.ordinal = 0;
             table.checked = false;
+            table.noted.reset();
         }
         const SqlResult gaps = session_->query("SELECT relation::bigint FROM cdc.captured WHERE set_name = $1 AND gap > $2 AND gap <= $3", Params{options_.set, std::to_string(told_), next.text(0)}, deadline);
         for (std::size_t i = 0; i < gaps.rows(); ++i) {
@@ -252,9 +270,13 @@ private:
             if (!emptied) halt(table, "one of its partitions was truncated by itself: which rows that took, no change tells");
             return;
         }
+        if (operation == 'A') {
+            halt(table, "a partition was attached with rows in it, which no change tells: " + std::string(new_text.bytes));
+            return;
+        }
         if (operation == 'R') {
             TableFacts facts = parse_facts(new_text.bytes).second;
-            keep_earlier_fills(oid_of(table), facts);
+            keep_earlier_fills(table.oid, facts);
             if (const std::string why = shapes_.rewritten(facts); !why.empty()) halt(table, why);
             return;
         }
@@ -336,11 +358,11 @@ private:
     bool in_shape(Followed& table, std::int64_t shape) {
         if (!table.checked && !partitions_alike(table)) return false;
         if (shape != 0 && shape == table.shape) return true;
-        const std::uint32_t oid = oid_of(table);
+        const std::uint32_t oid = table.oid;
         const Deadline deadline = Deadline::after(call);
-        // Registered now, should no writer have done so.
-        const SqlResult current = session_->query("SELECT cdc.note_shape($1::bigint::oid)", Params{std::to_string(oid)}, deadline);
-        const std::int64_t now = current.row(0).integer(0);
+        // Registered now, should no writer have done so. Once a batch: every row of a transaction that cannot say what it wrote comes here.
+        if (!table.noted) table.noted = session_->query("SELECT cdc.note_shape($1::bigint::oid)", Params{std::to_string(oid)}, deadline).row(0).integer(0);
+        const std::int64_t now = *table.noted;
         const bool guessed = shape == 0;
         if (guessed) {
             // A transaction that reads the catalog as of an older moment cannot say what it wrote: told only where nothing else is possible.
@@ -356,7 +378,7 @@ private:
     bool begin_shape(Followed& table, std::int64_t shape, const SqlRow& told, bool guessed, Deadline deadline) {
         const Layout layout = parse_layout(told.text(0));
         TableFacts facts = parse_facts(told.text(1)).second;
-        keep_earlier_fills(oid_of(table), facts);
+        keep_earlier_fills(table.oid, facts);
         std::vector<ToldColumn> columns;
         table.columns.clear();
         table.fields.clear();
@@ -393,12 +415,8 @@ private:
             "SELECT l.relid::regclass::text FROM pg_partition_tree($1::bigint::oid::regclass) l WHERE"
             " (SELECT array_agg(attname ORDER BY attnum) FROM pg_attribute WHERE attrelid = l.relid AND attnum > 0 AND NOT attisdropped) IS DISTINCT FROM"
             " (SELECT array_agg(attname ORDER BY attnum) FROM pg_attribute WHERE attrelid = $1::bigint::oid AND attnum > 0 AND NOT attisdropped) LIMIT 1",
-            Params{std::to_string(oid_of(table))}, Deadline::after(call));
+            Params{std::to_string(table.oid)}, Deadline::after(call));
         return other.rows() == 0 || halt(table, "partition " + other.row(0).text(0) + " has its columns in another order");
-    }
-
-    std::uint32_t oid_of(const Followed& table) const {
-        return std::find_if(tables_.begin(), tables_.end(), [&](const auto& entry) { return &entry.second == &table; })->first;
     }
 
     // False, for whoever has to give the table up.

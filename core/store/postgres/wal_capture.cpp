@@ -8,7 +8,6 @@
 #include <cstdint>
 #include <set>
 
-#include "core/base/embedded.h"
 #include "core/base/fault.h"
 #include "core/base/text.h"
 #include "core/store/postgres/catalog.h"
@@ -145,7 +144,11 @@ private:
                 if (std::find(tables.begin(), tables.end(), table) == tables.end()) needed.push_back("ALTER PUBLICATION " + publication + " DROP TABLE " + quote(table));
             }
             for (const TableRef& table : tables) {
-                if (!there.contains(table)) needed.push_back("ALTER PUBLICATION " + publication + " ADD TABLE " + quote(table));
+                if (there.contains(table)) continue;
+                // Who follows a table of that name does not follow this one: it was dropped and made anew, or swapped, and has rows that no change told.
+                needed.push_back("ALTER PUBLICATION " + publication + " ADD TABLE " + quote(table) + ";\nSELECT pg_logical_emit_message(true, " + literal(std::string(joined_prefix)) +
+                                 ", json_build_object('relation', c.oid::bigint, 'schema', n.nspname, 'name', c.relname)::text) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = " +
+                                 literal(quote(table)) + "::regclass");
             }
             // Copies hold no generated columns, so the stream must not tell any.
             const bool can_tell_generated = session.query("SELECT current_setting('server_version_num')::int >= 180000", deadline).row(0).truth(0);
@@ -162,8 +165,7 @@ private:
                 " AND NOT EXISTS (SELECT 1 FROM pg_trigger t WHERE t.tgrelid = l.relid AND t.tgname = 'ysdb_truncate')",
                 Params{quote(table)}, deadline);
             if (silent.rows() == 0) continue;
-            std::string sql(embedded_file("sql/ysdb/postgres/tell_truncate.sql"));
-            sql = sql.substr(sql.find("CREATE OR REPLACE"));
+            std::string sql = tell_truncate_sql();
             for (std::size_t i = 0; i < silent.rows(); ++i) {
                 sql += ";\nCREATE TRIGGER ysdb_truncate AFTER TRUNCATE ON " + silent.row(i).text(0) + " FOR EACH STATEMENT EXECUTE FUNCTION ysdb.tell_truncate()";
             }

@@ -26,6 +26,7 @@ namespace ysdb::postgres {
 namespace {
 
 constexpr Millis feedback_every{1'000};       // when there is something new to tell
+constexpr Millis look_every{2'000};           // whether every table is still published
 constexpr Millis feedback_at_least{10'000};   // wal_sender_timeout is 60 s; more often where it is shorter
 constexpr std::string_view own_origin = "ysdb_partition";  // rows moved between partitions are no changes (law 11)
 
@@ -78,6 +79,7 @@ public:
         if (asked_ && SteadyClock::now() - *asked_ > options_.answer_within) {
             throw Error(Code::connect, fmt::format("the source has answered nothing for {} s: the stream is given up", options_.answer_within.count() / 1000)).with_retryable();
         }
+        if (!in_transaction_ && !replay_) look_for_tables();
         resolve_unsent(stop);
         if (segment.complete <= told_) segment.complete = 0;
         else told_ = segment.complete;
@@ -534,14 +536,45 @@ private:
         halt(relation, table, "its partition " + json.at("partition").get<std::string>() + " was truncated by itself: which rows that took, no change tells");
     }
 
+    // A table under a known name, or a partition of one, that came with rows which no change tells.
+    void came_with_rows(std::string_view prefix, std::string_view message) {
+        const auto json = nlohmann::json::parse(message);
+        const TableRef ref{json.at("schema"), json.at("name")};
+        if (!followed_.contains(ref) || !wanted(ref) || skipped_) return;
+        Relation& relation = relations_[json.at("relation").get<std::uint32_t>()];
+        if (relation.halted) return;
+        const auto table = std::make_shared<TableInfo>();
+        table->ref = ref;
+        halt(relation, table, prefix == joined_prefix ? "it is another table than the one that was copied (dropped and made anew, or swapped by renames), or was not published for a time: what happened meanwhile, no change tells"
+                                                      : "its partition " + json.at("partition").get<std::string>() + " was attached with rows in it, which no change tells");
+    }
+
+    // A table that was dropped, or has another name now, is not published any more under its own, and the stream is silent about it.
+    void look_for_tables() {
+        if (SteadyClock::now() - looked_ < look_every) return;
+        looked_ = SteadyClock::now();
+        const SqlResult found = catalog_->query("SELECT schemaname, tablename FROM pg_publication_tables WHERE pubname = $1", std::vector<std::optional<std::string>>{publication_name(options_.set)}, Deadline::after(Millis(30'000)));
+        std::set<TableRef> published;
+        for (std::size_t i = 0; i < found.rows(); ++i) published.insert({found.row(i).text(0), found.row(i).text(1)});
+        for (const TableRef& ref : followed_) {
+            if (published.contains(ref) || !gone_.insert(ref).second) continue;
+            const auto table = std::make_shared<TableInfo>();
+            table->ref = ref;
+            SegmentBuilder::Open open;
+            builder_.halt(open, table, {options_.epoch, std::max(position_, told_), 2 * message_}, "it was dropped, or has another name now: the publication has no table of that name");
+            builder_.segment().whole = builder_.segment().parts.size();
+        }
+    }
+
     // What the event trigger of `sync install` says of a table's new definition, in its place in the stream.
     void told(MessageReader& message) {
         message.byte();
         message.integer<std::uint64_t>();
         const std::string_view prefix = message.text();
-        if (prefix != facts_prefix && prefix != "ysdb.truncate") return;
+        if (prefix != facts_prefix && prefix != truncate_prefix && prefix != attach_prefix && prefix != joined_prefix) return;
         const auto size = message.integer<std::uint32_t>();
-        if (prefix != facts_prefix) return partition_truncated(message.bytes(size));
+        if (prefix == truncate_prefix) return partition_truncated(message.bytes(size));
+        if (prefix != facts_prefix) return came_with_rows(prefix, message.bytes(size));
         auto [relation, facts] = parse_facts(message.bytes(size));
         if (const auto before = facts_told_.find(relation); before != facts_told_.end()) keep_fills(before->second, facts);
         ++message_;   // a change of columns has a version of its own, whoever is followed
@@ -584,6 +617,8 @@ private:
     std::unordered_map<std::uint32_t, Relation> relations_;
     std::map<std::uint32_t, TableFacts> facts_told_;
     std::set<TableRef> truncated_;            // in this transaction, with nothing inserted since
+    std::set<TableRef> gone_;                 // and told to be
+    SteadyClock::time_point looked_ = SteadyClock::now();
     SegmentBuilder builder_;
     std::vector<TupleField> fields_;
     Batch old_;

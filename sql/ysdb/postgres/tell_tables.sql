@@ -10,18 +10,33 @@ $function$;
 CREATE OR REPLACE FUNCTION ysdb.tell_tables() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog SET lock_timeout = '1s' AS $function$
 DECLARE
     leaf text;
+    root oid;
+    filled boolean;
 BEGIN
     PERFORM pg_logical_emit_message(true, 'ysdb.table', (facts.json::jsonb || jsonb_build_object('rewrite', told.rewrite))::text)
     FROM ({rewrites}) told JOIN pg_class c ON c.oid = told.relation CROSS JOIN LATERAL ({facts}) facts
     WHERE EXISTS (SELECT 1 FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid WHERE r.prrelid = c.oid AND p.pubname LIKE 'ysdb\_%');
     PERFORM set_config('ysdb.rewritten', '', true);
-    -- Partitions that come tell when they are truncated, like those that were there.
-    FOR leaf IN
-        SELECT DISTINCT l.relid::regclass::text FROM pg_event_trigger_ddl_commands() e CROSS JOIN LATERAL pg_partition_tree(pg_partition_root(e.objid)) l JOIN pg_class c ON c.oid = l.relid AND c.relkind = 'r'
-        WHERE e.classid = 'pg_class'::regclass AND to_regprocedure('ysdb.tell_truncate()') IS NOT NULL AND l.level > 0 AND NOT EXISTS (SELECT 1 FROM pg_trigger t WHERE t.tgrelid = l.relid AND t.tgname = 'ysdb_truncate')
+    -- Partitions that come tell when they are truncated, like those that were there. Rows that one brings along, no change tells.
+    FOR leaf, root IN
+        SELECT DISTINCT l.relid::regclass::text, pg_partition_root(e.objid)::oid FROM pg_event_trigger_ddl_commands() e CROSS JOIN LATERAL pg_partition_tree(pg_partition_root(e.objid)) l JOIN pg_class c ON c.oid = l.relid AND c.relkind = 'r'
+        WHERE e.classid = 'pg_class'::regclass AND l.level > 0 AND NOT EXISTS (SELECT 1 FROM pg_trigger t WHERE t.tgrelid = l.relid AND t.tgname = 'ysdb_truncate')
         AND EXISTS (SELECT 1 FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid WHERE r.prrelid = pg_partition_root(e.objid) AND p.pubname LIKE 'ysdb\_%')
     LOOP
+        EXECUTE format('SELECT EXISTS (SELECT FROM %s)', leaf) INTO filled;
+        IF filled THEN
+            PERFORM pg_logical_emit_message(true, 'ysdb.attach', jsonb_build_object('relation', c.oid::bigint, 'schema', n.nspname, 'name', c.relname, 'partition', leaf)::text)
+            FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = root;
+        END IF;
         EXECUTE format('CREATE TRIGGER ysdb_truncate AFTER TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION ysdb.tell_truncate()', leaf);
+    END LOOP;
+    -- One that left, which this transaction has locked for that, may come back with rows that were written meanwhile: then it is a new one.
+    FOR leaf IN
+        SELECT t.tgrelid::regclass::text FROM pg_trigger t JOIN pg_locks l ON l.locktype = 'relation' AND l.relation = coalesce(pg_partition_root(t.tgrelid), t.tgrelid) AND l.pid = pg_backend_pid()
+        WHERE t.tgname = 'ysdb_truncate' AND t.tgfoid = to_regprocedure('ysdb.tell_truncate()') AND l.mode = 'AccessExclusiveLock' AND l.granted
+        AND NOT EXISTS (SELECT 1 FROM pg_partition_ancestors(t.tgrelid) a JOIN pg_publication_rel r ON r.prrelid = a.relid JOIN pg_publication p ON p.oid = r.prpubid WHERE a.relid <> t.tgrelid AND p.pubname LIKE 'ysdb\_%')
+    LOOP
+        EXECUTE format('DROP TRIGGER ysdb_truncate ON %s', leaf);
     END LOOP;
 EXCEPTION WHEN OTHERS THEN
     RAISE WARNING 'ysdb sync is not told of this change: %', SQLERRM;  -- whoever changes the table is not to be held up

@@ -9,6 +9,7 @@ CREATE OR REPLACE FUNCTION cdc.tell_tables() RETURNS event_trigger LANGUAGE plpg
 DECLARE
     leaf text;
     root oid;
+    filled boolean;
 BEGIN
     INSERT INTO cdc.change_log (table_name, operation, relation, shape, new_text)
     SELECT n.nspname || '.' || c.relname, 'REWRITE', c.oid, 0, (facts.json::jsonb || jsonb_build_object('rewrite', told.rewrite))::text
@@ -16,13 +17,26 @@ BEGIN
     WHERE told.rewrite IS NOT NULL AND EXISTS (SELECT 1 FROM cdc.captured k WHERE k.relation = c.oid);
     PERFORM cdc.note_shape(k.relation) FROM cdc.captured k WHERE k.relation IN (SELECT objid FROM pg_event_trigger_ddl_commands() WHERE classid = 'pg_class'::regclass);
     PERFORM set_config('cdc.rewritten', '', true);
-    -- Partitions that come tell when they are truncated, like those that were there.
+    -- Partitions that come tell when they are truncated, like those that were there. Rows that one brings along, no trigger tells.
     FOR leaf, root IN
         SELECT DISTINCT l.relid::regclass::text, k.relation FROM pg_event_trigger_ddl_commands() e JOIN cdc.captured k ON k.relation = pg_partition_root(e.objid)
         CROSS JOIN LATERAL pg_partition_tree(k.relation) l JOIN pg_class c ON c.oid = l.relid AND c.relkind = 'r'
         WHERE e.classid = 'pg_class'::regclass AND l.level > 0 AND NOT EXISTS (SELECT 1 FROM pg_trigger t WHERE t.tgrelid = l.relid AND t.tgname = 'ysdb_truncate')
     LOOP
+        EXECUTE format('SELECT EXISTS (SELECT FROM %s)', leaf) INTO filled;
+        IF filled THEN
+            INSERT INTO cdc.change_log (table_name, operation, relation, shape, new_text) SELECT n.nspname || '.' || c.relname, 'ATTACH', c.oid, 0, leaf FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = root;
+        END IF;
         EXECUTE format('CREATE TRIGGER ysdb_truncate AFTER TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION cdc.tell_%s()', leaf, root);
+    END LOOP;
+    -- One that left, which this transaction has locked for that, may come back with rows that were written meanwhile: then it is a new one.
+    FOR leaf IN
+        SELECT t.tgrelid::regclass::text FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid AND p.pronamespace = 'cdc'::regnamespace
+        JOIN pg_locks l ON l.locktype = 'relation' AND l.relation = coalesce(pg_partition_root(t.tgrelid), t.tgrelid) AND l.pid = pg_backend_pid()
+        WHERE t.tgname = 'ysdb_truncate' AND l.mode = 'AccessExclusiveLock' AND l.granted AND NOT EXISTS (SELECT 1 FROM cdc.captured k WHERE k.relation = t.tgrelid)
+        AND NOT EXISTS (SELECT 1 FROM pg_partition_ancestors(t.tgrelid) a JOIN cdc.captured k ON k.relation = a.relid)
+    LOOP
+        EXECUTE format('DROP TRIGGER ysdb_truncate ON %s', leaf);
     END LOOP;
 EXCEPTION WHEN OTHERS THEN
     RAISE WARNING 'ysdb sync is not told of this change: %', SQLERRM;  -- whoever changes the table is not to be held up
