@@ -5,6 +5,8 @@
 #include <charconv>
 #include <filesystem>
 
+#include "core/base/embedded.h"
+#include "core/base/time.h"
 #include "core/health/targets.h"
 
 namespace ysdb {
@@ -153,6 +155,21 @@ void check_wal_capture(Context& context, const SyncConfig& sync, SqlStore& sql, 
         findings.fail(check + ".role", row.text(3) + " may not replicate", "ALTER ROLE \"" + row.text(3) + "\" REPLICATION");
 }
 
+// One that was prepared and forgotten keeps the log, whatever database it is of; a new slot waits for it.
+void check_prepared(Context& context, const SyncConfig& sync, SqlStore& sql, Findings& findings) {
+    constexpr std::int64_t old_s = 15;
+    const std::string check = "sync." + sync.name + ".prepared";
+    const SqlResult open = sql.query(embedded_file("sql/ysdb/postgres/open_transactions.sql"), context.deadline());
+    bool any = false;
+    for (std::size_t i = 0; i < open.rows(); ++i) {
+        const SqlRow row = open.row(i);
+        if (!row.truth(0) || row.integer(4) < old_s) continue;
+        findings.warn(check, row.text(2) + " has been open for " + human_duration(static_cast<double>(row.integer(4))) + ": what is behind it is kept until it ends", row.text(3));
+        any = true;
+    }
+    if (!any) findings.ok(check, "no prepared transaction was left open");
+}
+
 void check_sync_tables(Context& context, const SyncConfig& sync, SqlStore& sql, Findings& findings) {
     for (const std::string& table : sync.tables) {
         const std::string check = "sync." + sync.name + "." + table;
@@ -189,6 +206,7 @@ void check_syncs(Context& context, const Healths& stores, Findings& findings) {
             }
             if (sql == nullptr) return findings.ok(check, "polls " + sync.from);
             if (sync.capture == "wal") check_wal_capture(context, sync, *sql, findings);
+            check_prepared(context, sync, *sql, findings);
             check_sync_tables(context, sync, *sql, findings);
         });
     }

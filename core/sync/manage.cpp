@@ -6,8 +6,10 @@
 #include <map>
 #include <set>
 
+#include "core/base/embedded.h"
 #include "core/base/fault.h"
 #include "core/base/text.h"
+#include "core/base/time.h"
 #include "core/plan/runner_lock.h"
 #include "core/sync/copy/copy_log.h"
 #include "core/sync/poll/poll_state.h"
@@ -57,6 +59,20 @@ void add_slot(Report& report, const SyncSet& set, const CaptureState& state, con
     }
 }
 
+// A transaction that was prepared and not ended since is in no list of sessions. It is told when it is committed; until then what is behind it stays.
+void note_prepared(Context& context, const SyncSet& set, Report& report) {
+    constexpr std::int64_t old_s = 15;
+    SqlStore* sql = set.source.sql();
+    const bool triggers = set.capture_kind == "trigger";
+    if (sql == nullptr || sql->dialect() != Dialect::postgres || (!triggers && set.capture_kind != "wal")) return;
+    const SqlResult open = sql->query(embedded_file("sql/ysdb/postgres/open_transactions.sql"), context.deadline());
+    for (std::size_t i = 0; i < open.rows(); ++i) {
+        const SqlRow row = open.row(i);
+        if (!row.truth(0) || (triggers && !row.truth(1)) || row.integer(4) < old_s) continue;
+        report.warnings.push_back(row.text(2) + " has been open for " + human_duration(static_cast<double>(row.integer(4))) + ", and " + (triggers ? "cdc.change_log" : "the server's log") + " is kept for it: " + row.text(3));
+    }
+}
+
 }  // namespace
 
 Report install(Context& context, const std::string& name) {
@@ -87,6 +103,7 @@ Report status(Context& context, const StatusOptions& options) {
         const CaptureState now = set.capture.look(set.name, context.deadline());
         const bool prepared = state.prepared(context.deadline());
         add_slot(report, set, now, prepared ? state.set(context.deadline()) : std::nullopt, slots);
+        note_prepared(context, set, report);
         for (const SinkState& sink : state.sinks(context.deadline())) {
             const bool quiet = sink.age_s > stale_s && now.active_pid == 0;
             const Behind behind = behind_of(set, now.position, sink.position);

@@ -16,6 +16,7 @@
 #include "core/store/postgres/table_facts.h"
 #include "core/store/postgres/trigger_log.h"
 #include "core/store/postgres/trigger_source.h"
+#include "core/store/postgres/waited_for.h"
 #include "core/store/store.h"
 
 namespace ysdb::postgres {
@@ -67,11 +68,12 @@ public:
             session->query("BEGIN; SET LOCAL lock_timeout = '5s'; SET LOCAL client_min_messages = 'warning'", deadline);
             try {
                 session->query(statement, deadline);
-            } catch (...) {
+            } catch (const Error& error) {
                 try {
                     session->query("ROLLBACK", deadline);
                 } catch (const Error&) {}
-                throw;
+                const Deadline asking = Deadline::after(connect_timeout_);   // `deadline` may have passed
+                throw lock_waited(error, tables, [&] { return connect(set, asking); }, asking);
             }
             session->query("COMMIT", deadline);
             fault::point("sync.install.after");

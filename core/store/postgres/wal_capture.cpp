@@ -16,6 +16,7 @@
 #include "core/store/postgres/snapshot.h"
 #include "core/store/postgres/sql_build.h"
 #include "core/store/postgres/table_facts.h"
+#include "core/store/postgres/waited_for.h"
 #include "core/store/postgres/wal_source.h"
 #include "core/store/store.h"
 
@@ -24,6 +25,8 @@ namespace ysdb::postgres {
 namespace {
 
 using Params = std::vector<std::optional<std::string>>;
+
+constexpr std::string_view makes_slot = "SELECT pg_create_logical_replication_slot(";
 
 class WalCapture final : public ChangeCapture {
 public:
@@ -74,7 +77,12 @@ public:
         const auto session = connect(set, deadline);
         for (const std::string& statement : statements(*session, set, tables, deadline)) {
             fault::point("sync.install.before");
-            session->query(statement, deadline);
+            try {
+                session->query(statement, deadline);
+            } catch (const Error& error) {
+                if (statement.find(makes_slot) == std::string::npos) throw;
+                throw slot_waited(error, [&] { return connect(set, asking()); }, asking());
+            }
             fault::point("sync.install.after");
         }
     }
@@ -107,9 +115,13 @@ public:
         const auto replication = Connection::open(replication_target(where), "ysdb sync " + set + " snapshot", connecting(deadline));
         // A slot of its own tells a view and the position that it fits; it goes when this connection does, right after the view was taken over.
         return Snapshot::open(where, "ysdb sync " + set + " copy", tables, deadline, [&] {
-            const SqlResult slot = replication->query(
-                fmt::format("CREATE_REPLICATION_SLOT {} TEMPORARY LOGICAL pgoutput EXPORT_SNAPSHOT", quote(fmt::format("ysdb_copy_{}_{:x}_{}", set, unix_micros_now(), ++copies_))), deadline);
-            return ExportedView{slot.row(0).text(2), slot.row(0).text(1)};
+            try {
+                const SqlResult slot = replication->query(
+                    fmt::format("CREATE_REPLICATION_SLOT {} TEMPORARY LOGICAL pgoutput EXPORT_SNAPSHOT", quote(fmt::format("ysdb_copy_{}_{:x}_{}", set, unix_micros_now(), ++copies_))), deadline);
+                return ExportedView{slot.row(0).text(2), slot.row(0).text(1)};
+            } catch (const Error& error) {
+                throw slot_waited(error, [&] { return connect(set, asking()); }, asking());
+            }
         });
     }
 
@@ -121,6 +133,7 @@ public:
 
 private:
     Target target(Deadline deadline) const { return locator_.target(deadline); }
+    Deadline asking() const { return Deadline::after(connect_timeout_); }   // what went wrong, behind a deadline that has passed
     Deadline connecting(Deadline deadline) const { return Deadline::after(std::min(deadline.left(), connect_timeout_)); }
     std::unique_ptr<Connection> connect(const std::string& set, Deadline deadline) const {
         return Connection::open(target(deadline), set.empty() ? "ysdb sync" : "ysdb sync " + set, connecting(deadline));
@@ -174,7 +187,7 @@ private:
         // The publication before the slot: decoding looks it up as of each change.
         if (session.query("SELECT 1 FROM pg_replication_slots WHERE slot_name = $1", Params{slot_name(set)}, deadline).rows() == 0) {
             const bool failover = session.query("SELECT current_setting('server_version_num')::int >= 170000", deadline).row(0).truth(0);
-            needed.push_back("SELECT pg_create_logical_replication_slot(" + literal(slot_name(set)) + ", 'pgoutput', false, false" + (failover ? ", true)" : ")"));
+            needed.push_back(std::string(makes_slot) + literal(slot_name(set)) + ", 'pgoutput', false, false" + (failover ? ", true)" : ")"));
         }
         return needed;
     }

@@ -268,7 +268,9 @@ private:
                 return;
             case 'T': return truncate(message);
             case 'M': return told(message);
-            default: return;  // types, two-phase messages that were not asked for
+            case 'b': case 'P': case 'K': case 'r': case 'p':
+                throw Error(Code::internal, "the server tells prepared transactions before they are committed, which was not asked for");
+            default: return;  // types
         }
     }
 
