@@ -1,109 +1,29 @@
 // programs: redis-server
-// Changes into a Redis Cluster: which version wins, in every slot, while slots move and masters die.
+// Changes into a Redis Cluster: which version wins, in every slot, and what cannot be.
 #include <doctest/doctest.h>
-#include <signal.h>
 
-#include <algorithm>
 #include <array>
-#include <atomic>
 #include <barrier>
-#include <map>
 #include <random>
 #include <thread>
 
-#include "core/base/text.h"
-#include "core/store/changes.h"
 #include "core/store/redis/slots.h"
-#include "core/value/version_text.h"
-#include "tests/live/change_rows.h"
-#include "tests/live/own_cluster.h"
-#include "tests/live/support.h"
+#include "tests/live/cluster_cache.h"
 
 using namespace ysdb;
 using namespace ysdb::test;
-using redis::Command;
-using redis::Reply;
 
 namespace {
-
-Deadline soon() { return Deadline::after(Millis(30'000)); }
 
 OwnCluster& shared() {
     static OwnCluster cluster;
     return cluster;
 }
 
-// Landings below a prefix of the test's own.
-class Cache {
-public:
-    explicit Cache(OwnCluster& cluster = shared()) : store_(open_store(cluster.config())), prefix_(unique_name() + ":") {}
-    redis::RedisStore* operator->() { return &redis::as_redis(*store_); }
-    std::string key(const std::string& name) const { return prefix_ + name; }
-    Landing landing(const std::string& key, std::vector<std::string> tags = {}, const std::string& format = {}) const {
-        Landing landing;
-        landing.set = "s";
-        landing.source = {"public", "holdings"};
-        landing.key = prefix_ + key;
-        landing.format = format;
-        for (const std::string& tag : tags) landing.tags.push_back(prefix_ + tag);
-        return landing;
-    }
-    std::unique_ptr<ChangeWriter> follow(const Landing& landing, const TableInfo& table) {
-        auto writer = store_->changes()->follow(landing, soon());
-        writer->reshape(table, {}, soon());
-        return writer;
-    }
-    std::string field(const std::string& name, const std::string& field) { return (*this)->command({"HGET", key(name), field}, soon()).text; }
-    std::vector<std::string> keys(const std::string& pattern) {
-        std::vector<std::string> found;
-        (*this)->scan(pattern, 1000, Millis(20'000), {}, [&](std::span<const std::string> page) { found.insert(found.end(), page.begin(), page.end()); });
-        std::sort(found.begin(), found.end());
-        found.erase(std::unique(found.begin(), found.end()), found.end());
-        return found;
-    }
-    // What readers see: of each row its version and coin.
-    std::map<std::string, std::string> rows(const std::string& pattern = "*") {
-        std::vector<std::string> names = keys(prefix_ + pattern);
-        std::vector<Command> ask;
-        for (const std::string& name : names) ask.push_back({"HMGET", name, "_version", "coin"});
-        std::map<std::string, std::string> found;
-        if (ask.empty()) return found;
-        const auto replies = (*this)->pipeline(ask, soon());
-        for (std::size_t i = 0; i < names.size(); ++i) {
-            REQUIRE_MESSAGE(replies[i].elements.size() == 2, names[i] << " " << replies[i].text);
-            found[names[i].substr(prefix_.size())] = replies[i].elements[0].text + " " + replies[i].elements[1].text;
-        }
-        return found;
-    }
-    std::string members(const std::string& tag) {
-        std::string text;
-        for (const Reply& member : (*this)->command({"ZRANGE", key(tag), "0", "-1"}, soon()).elements) text += member.text.substr(prefix_.size()) + " ";
-        return text;
-    }
-
-private:
-    std::unique_ptr<Store> store_;
-    std::string prefix_;
+// In the shared one, unless it is told otherwise.
+struct Cache : ClusterCache {
+    explicit Cache(OwnCluster& cluster = shared()) : ClusterCache(cluster) {}
 };
-
-void none_rejected(std::size_t, RejectedRow row) { FAIL_CHECK("rejected: " << row.key << " " << row.column << " " << row.reason); }
-
-void write(ChangeWriter& writer, const TableInfo& table, const std::vector<HoldingChange>& changes) {
-    writer.apply(batch_of(table, changes), soon(), none_rejected);
-    writer.flush(soon());
-}
-
-std::vector<HoldingChange> rows_at(std::int64_t from, std::int64_t to, std::uint64_t position, const std::string& coin, Op op = Op::upsert) {
-    std::vector<HoldingChange> changes;
-    for (std::int64_t id = from; id < to; ++id) changes.push_back({at(position), {id, id % 50, coin, {}}, op});
-    return changes;
-}
-
-std::string text_of(std::uint64_t position, const std::string& coin) { return version_text(at(position)) + " " + coin; }
-
-std::size_t count_of(const std::map<std::string, std::string>& rows, const std::string& text) {
-    return static_cast<std::size_t>(std::count_if(rows.begin(), rows.end(), [&](const auto& row) { return row.second == text; }));
-}
 
 }  // namespace
 
@@ -327,174 +247,6 @@ TEST_CASE("two writers of the same rows at the same moment end with the newest c
         }
         CHECK(cache.rows() == expected);
     }
-}
-
-TEST_CASE("rows whose slot is on its way are written where they are, and wait where a transaction would be torn") {
-    Cache cache;
-    const TableInfo table = holdings({0, 1});
-    const auto writer = cache.follow(cache.landing("p:{{user_id}}:{coin}"), table);
-    writer->truncate(at(1), soon());  // so that there is a floor
-    write(*writer, table, {{at(10), {1, 7, "eth", "a"}}, {at(10), {2, 7, "btc", "a"}}});
-    const std::uint16_t slot = redis::key_slot("{7}");
-    const std::size_t from = shared().master_of(slot), to = (from + 1) % 3;
-    shared().open_slot(slot, from, to);
-    write(*writer, table, {{at(11), {1, 7, "eth", "b"}}, {at(11), {2, 7, "btc", "b"}}});   // all keys are where they were
-    CHECK(cache.field("p:{7}:eth", "note") == "b");
-    shared().move_keys(slot, from, to);
-    const std::uint64_t asked = shared().errors("ASK"), again = shared().errors("TRYAGAIN");
-    write(*writer, table, {{at(12), {1, 7, "eth", "c"}}, {at(12), {2, 7, "btc", "c"}}});   // all are at the new place
-    CHECK(cache.field("p:{7}:eth", "note") == "c");
-    CHECK(shared().errors("ASK") > asked);
-    write(*writer, table, {{at(11), {1, 7, "eth", "old"}}});
-    CHECK(cache.field("p:{7}:eth", "note") == "c");
-    // A new row is none yet on either side: its transaction cannot run before the move is over, and is not given up for it.
-    std::atomic<bool> written = false;
-    {
-        std::jthread third([&] {
-            write(*writer, table, {{at(13), {3, 7, "sol", "d"}}});
-            written = true;
-        });
-        CHECK(eventually([&] { return shared().errors("TRYAGAIN") > again; }));
-        CHECK_FALSE(written);
-        shared().close_slot(slot, to);
-    }
-    CHECK(cache.field("p:{7}:sol", "note") == "d");
-    shared().open_slot(slot, to, from);
-    const Failure stuck = failure_of([&] {
-        writer->apply(batch_of(table, {{at(14), {4, 7, "new", "e"}}}), soon(), none_rejected);
-        writer->flush(Deadline::after(Millis(700)));
-    });
-    writer->discard();
-    CHECK(stuck.error.retryable());
-    CHECK(stuck.error.message().find("slot " + std::to_string(slot)) != std::string::npos);
-    shared().move_keys(slot, to, from);
-    shared().close_slot(slot, from);
-    write(*writer, table, {{at(14), {4, 7, "new", "e"}}});
-    CHECK(cache.field("p:{7}:new", "note") == "e");
-}
-
-TEST_CASE("slots move to and fro while rows are written, removed and truncated, and nothing older ever wins") {
-    Cache cache;
-    const TableInfo table = holdings();
-    const auto writer = cache.follow(cache.landing("m:{id}"), table);
-    write(*writer, table, rows_at(0, 300, 1, "1"));
-    const std::uint64_t moved = shared().errors("MOVED");
-    std::atomic<int> moves = 0;
-    std::uint64_t position = 1;
-    {
-        std::jthread mover([&](std::stop_token stop) {
-            for (std::int64_t id = 0; !stop.stop_requested(); id = (id + 1) % 300) {
-                const std::uint16_t slot = redis::key_slot(cache.key("m:" + std::to_string(id)));
-                const std::size_t from = shared().master_of(slot), to = (from + 1) % 3;
-                shared().open_slot(slot, from, to);
-                shared().move_keys(slot, from, to);
-                shared().close_slot(slot, to);
-                ++moves;
-            }
-        });
-        while (moves < 150) {
-            ++position;
-            write(*writer, table, rows_at(0, 300, position * 10, std::to_string(position)));
-            write(*writer, table, rows_at(0, 300, position * 10 - 5, "old"));
-            write(*writer, table, rows_at(0, 50, position * 10 + 1, "", Op::remove));
-            write(*writer, table, rows_at(0, 50, position * 10, "old"));
-        }
-    }
-    const auto rows = cache.rows();
-    CHECK(rows.size() == 250);
-    CHECK(count_of(rows, text_of(position * 10, std::to_string(position))) == 250);
-    CHECK(shared().errors("MOVED") > moved);
-    writer->truncate(at(position * 10 + 2), soon());
-    CHECK(cache.rows().empty());
-}
-
-TEST_CASE("a truncation that could miss rows on their way from one master to the other waits until they are there") {
-    Cache cache;
-    const TableInfo table = holdings();
-    const auto writer = cache.follow(cache.landing("w:{id}"), table);
-    write(*writer, table, rows_at(0, 100, 10, "old"));
-    const std::uint16_t slot = redis::key_slot(cache.key("w:1"));
-    const std::size_t from = shared().master_of(slot), to = (from + 1) % 3;
-    shared().open_slot(slot, from, to);
-    shared().move_keys(slot, from, to);
-    const Failure failure = failure_of([&] { writer->truncate(at(20), Deadline::after(Millis(4'000))); });
-    CHECK(failure.error.retryable());
-    CHECK(failure.error.message().find("slots kept moving, now " + std::to_string(slot)) != std::string::npos);
-    writer->discard();
-    shared().close_slot(slot, to);
-    writer->truncate(at(20), soon());
-    CHECK(cache.rows().empty());
-    CHECK(cache.keys("ysdb:landing:{*}" + cache.key("w:{id}")).size() == redis::slot_count);
-    shared().open_slot(slot, to, from);
-    shared().move_keys(slot, to, from);
-    shared().close_slot(slot, from);
-}
-
-TEST_CASE("no row that was flushed is lost with the master that had it, and writing goes on with the next") {
-    OwnCluster own;
-    Cache cache(own);
-    const TableInfo table = holdings();
-    const auto writer = cache.follow(cache.landing("h:{id}"), table);
-    std::uint64_t position = 0, flushed = 0;
-    int failed = 0;
-    const auto tell = [&] {
-        ++position;
-        CHECK(eventually([&] {
-            try {
-                const Deadline deadline = Deadline::after(Millis(5'000));
-                writer->apply(batch_of(table, rows_at(0, 300, position, std::to_string(position))), deadline, none_rejected);
-                writer->flush(deadline);
-                flushed = position;
-                return true;
-            } catch (const Error& error) {
-                CAPTURE(error.message());
-                CHECK(error.retryable());
-                ++failed;
-                writer->discard();
-                return false;
-            }
-        }));
-    };
-    for (int i = 0; i < 10; ++i) tell();
-    const std::size_t master = own.master_of(redis::key_slot(cache.key("h:1")));
-    own.kill(master);
-    REQUIRE(eventually([&] { return own.master_of(redis::key_slot(cache.key("h:1"))) == master + 3; }));
-    CHECK(count_of(cache.rows(), text_of(flushed, std::to_string(flushed))) == 300);
-    for (int i = 0; i < 10; ++i) tell();
-    // And one that dies while it is being written to: what was under way is told again.
-    const std::size_t next = (master + 1) % 3;
-    {
-        std::jthread killer([&] {
-            own.direct(next).command({"CLIENT", "PAUSE", "20000", "WRITE"}, soon());
-            CHECK(eventually([&] {  // a transaction is under way there
-                for (const std::string& word : split(own.direct(next).command({"CLIENT", "LIST", "TYPE", "NORMAL"}, soon()).text, ' ')) {
-                    if (word.starts_with("flags=") && word.find('b', 6) != std::string::npos) return true;
-                }
-                return false;
-            }));
-            own.kill(next);
-        });
-        for (int i = 0; i < 20; ++i) tell();
-    }
-    REQUIRE(eventually([&] { return own.direct((master + 2) % 3).command({"CLUSTER", "INFO"}, soon()).text.find("cluster_state:ok") != std::string::npos; }));
-    for (int i = 0; i < 5; ++i) tell();
-    CHECK(failed >= 1);
-    CHECK(count_of(cache.rows(), text_of(position, std::to_string(position))) == 300);
-}
-
-TEST_CASE("a flush that no replica took is none, as long as the master has one") {
-    OwnCluster own({"cluster-node-timeout 15000"});
-    Cache cache(own);
-    const TableInfo table = holdings();
-    const auto writer = cache.follow(cache.landing("h:{id}"), table);
-    own.node(3).signal(SIGSTOP);
-    writer->apply(batch_of(table, rows_at(0, 200, 1, "a")), soon(), none_rejected);
-    const Failure failure = failure_of([&] { writer->flush(Deadline::after(Millis(800))); });
-    own.node(3).signal(SIGCONT);
-    CHECK(failure.error.message().find("no replica took the rows") != std::string::npos);
-    CHECK(failure.error.retryable());
-    writer->discard();
-    write(*writer, table, rows_at(0, 200, 1, "a"));
 }
 
 TEST_CASE("the epoch and the notes of a set only rise") {

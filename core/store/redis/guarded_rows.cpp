@@ -87,12 +87,22 @@ StoredRow from_document(const Reply& reply, std::span<const std::string> names) 
 }
 
 // WATCH, and versions of whatever kind of row lies at `keys`.
-void ask_versions_of_any_kind(CommandBytes& ask, bool json, const std::vector<std::string>& keys) {
-    add_watch(ask, keys);
+void ask_versions_of_any_kind(CommandBytes& ask, const Layout& layout, const std::vector<std::string>& keys, const std::string& floor_key) {
+    std::vector<std::string> watched = keys;
+    if (layout.cluster) watched.push_back(floor_key);
+    add_watch(ask, watched);
     for (const std::string& key : keys) {
-        ask_version(ask, json, key);
-        ask_version(ask, !json, key);
+        ask_version(ask, layout.json, key);
+        ask_version(ask, !layout.json, key);
     }
+}
+
+// The tags of rows, each a line a tag, in the order of `keys`: the first ones of what is answered. `beside` is a key that there is.
+void ask_tags_of(CommandBytes& ask, const Layout& layout, const std::vector<std::string>& keys, const std::string& beside) {
+    std::vector<std::string> names;
+    for (const std::string& key : keys) names.push_back(layout.tags_key(key));
+    if (layout.cluster) names.push_back(beside);
+    add_read(ask, names);
 }
 
 // What a transaction answered: false when a watched key had changed. Throws when one of its commands was refused.
@@ -160,17 +170,20 @@ Conversation write_rows(const RedisStore& store, const Layout& layout, std::span
         if (!change->key.empty()) keys.push_back(change->key);
     }
     ask.add("UNWATCH");
-    ask.begin(2 + changes.size());
+    ask.begin(2 + changes.size() + (layout.cluster ? keys.size() : 0));
     ask.word("WATCH");
     ask.word(floor_key);
     for (const GuardedChange* change : changes) ask.word(change->guard);
+    if (layout.cluster) {  // together: see guarded_rows.h
+        for (const std::string& key : keys) ask.word(key);
+    }
     if (layout.cluster) ask.add("ZRANGE", floor_key, "-1", "-1");
     else ask.add("HGET", floor_key, "floor");
     ask.begin(1 + changes.size());
     ask.word("MGET");
     for (const GuardedChange* change : changes) ask.word(change->guard);
     const std::size_t head = ask.count();
-    if (!keys.empty()) add_watch(ask, keys);
+    if (!keys.empty() && !layout.cluster) add_watch(ask, keys);
     const std::size_t before_rows = ask.count();
     for (const std::string& key : keys) ask_version(ask, layout.json, key);
     const auto replies = co_await say(ask, "read versions");
@@ -197,7 +210,7 @@ Conversation write_rows(const RedisStore& store, const Layout& layout, std::span
     }
     if (!elsewhere.empty()) {
         CommandBytes ask_again;
-        ask_versions_of_any_kind(ask_again, layout.json, elsewhere);
+        ask_versions_of_any_kind(ask_again, layout, elsewhere, floor_key);
         const auto found = co_await say(ask_again, "read versions");
         store.check("read versions", found[0]);
         for (std::size_t i = 0; i < elsewhere.size(); ++i) {
@@ -211,10 +224,10 @@ Conversation write_rows(const RedisStore& store, const Layout& layout, std::span
     CommandBytes tell, tell_tags;
     std::unordered_map<std::string, std::string> tags;
     if (!layout.tags.empty() && !rows.empty()) {
-        std::vector<std::string> tagged, names;
-        for (const auto& [key, _] : rows) tagged.push_back(key), names.push_back(layout.tags_key(key));
+        std::vector<std::string> tagged;
+        for (const auto& [key, _] : rows) tagged.push_back(key);
         CommandBytes ask_tags;
-        add_read(ask_tags, names);
+        ask_tags_of(ask_tags, layout, tagged, floor_key);
         const auto found = co_await say(ask_tags, "read tags");
         store.check("read tags", found[0]);
         for (std::size_t i = 0; i < tagged.size() && i < found[0].elements.size(); ++i) tags[tagged[i]] = found[0].elements[i].text;
@@ -292,10 +305,8 @@ Conversation remove_rows(const RedisStore& store, const Layout& layout, std::spa
     store.check("read rows", replies[1]);
     std::vector<std::string> tags(keys.size());
     if (!layout.tags.empty()) {
-        std::vector<std::string> tag_names;
-        for (const std::string& key : keys) tag_names.push_back(layout.tags_key(key));
         CommandBytes ask_tags;
-        add_read(ask_tags, tag_names);
+        ask_tags_of(ask_tags, layout, {keys.begin(), keys.end()}, keys.front());
         const auto found = co_await say(ask_tags, "read tags");
         store.check("read tags", found[0]);
         for (std::size_t i = 0; i < keys.size() && i < found[0].elements.size(); ++i) tags[i] = found[0].elements[i].text;

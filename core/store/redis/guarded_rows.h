@@ -3,6 +3,10 @@
 // In a cluster one transaction may touch one slot only, so what lies beside a row is named so that it lies in the row's slot: ysdb:gone:{tag}...
 // instead of ysdb:gone:..., with the tag of slots.h. Then there is a floor in each slot, a sorted set: its last member is the floor, and it is
 // raised without a transaction, whoever else raises it.
+//
+// Of a slot that is on its way to another server some keys are here and some there, and the one that gets it says of a key that it has not got
+// that there is none. Only of a command with several keys does it say TRYAGAIN unless it has got all of them. So what a decision is made of is
+// named in one command, together with a key that there is.
 #pragma once
 
 #include <cstdint>
