@@ -84,6 +84,25 @@ TEST_CASE("what was committed is not told again by the next writer, what was not
     CHECK(writers.store->changes()->epoch(writers.set, soon()) == 1);   // a set of the same name begins behind it
 }
 
+TEST_CASE("a row of a retry is told though what is behind it was committed, and moves nothing") {
+    Writers writers;
+    auto first = writers.make();
+    writers.apply(*first, 1, 100);
+    first->flush(soon());
+    first.reset();
+    auto second = writers.make();   // knows from the topic of positions what was committed
+    const std::vector<HoldingChange> mended{{at(50, 0), {1, 7, "mended", {}}}};
+    second->apply(batch_of(writers.table, mended), soon(), [](std::size_t, RejectedRow row) { FAIL_CHECK("rejected: " << row.key << " " << row.reason); });
+    second->flush(soon());
+    writers.apply(*second, 90, 110);
+    second->flush(soon());
+    const auto versions = versions_in(writers.topic);
+    REQUIRE(versions.contains(version_text(at(50, 0))));
+    CHECK(versions.at(version_text(at(50, 0))) == 1);
+    CHECK(versions.size() == 110);
+    CHECK(told_twice(versions) == 0);
+}
+
 TEST_CASE("what is discarded is never seen, and told again it is seen once; a truncation, too") {
     Writers writers;
     auto writer = writers.make();

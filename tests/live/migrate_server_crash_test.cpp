@@ -45,6 +45,11 @@ public:
         const SqlResult result = open_store(store_at(home_, url_))->sql()->query(sql, OutageLab::soon());
         return result.cells.empty() ? "" : result.cells[0].value_or("NULL");
     }
+    // Steps that were begun, and of which nothing says that they were done.
+    std::string unsettled() const {
+        return ask("SELECT count(*) FROM (SELECT unit, step FROM ysdb.journal WHERE event = 'intent'" + std::string(home_ == "main" ? "" : " AND database = currentDatabase()") +
+                   ") i WHERE (unit, step) NOT IN (SELECT unit, step FROM ysdb.journal WHERE event = 'done'" + (home_ == "main" ? "" : " AND database = currentDatabase()") + ")");
+    }
     void crash() {
         REQUIRE(lab_.ysdb({"lab", "kill", server_, "--dir", "lab"}).exit_code == 0);
         REQUIRE(lab_.ysdb({"lab", "start", server_, "--dir", "lab"}).exit_code == 0);
@@ -82,6 +87,10 @@ int crash_everywhere(Site& site, std::initializer_list<const char*> points, int 
             CAPTURE(second.err);
             REQUIRE(second.exit_code == 0);
             check();
+            const CommandResult third = site.up();
+            CHECK(third.exit_code == 0);
+            CHECK_MESSAGE((third.out + third.err).find("nothing to apply") != std::string::npos, third.out << third.err);
+            CHECK(site.unsettled() == "0");
         }
     }
     return kills;
@@ -101,8 +110,8 @@ void check_postgres(const Site& site) {
     CHECK(site.ask("SELECT count(*) FROM ysdb.migrations") == "4");
 }
 
-constexpr auto postgres_points = {"postgres.script.sent", "plan.intent.after", "plan.run.before", "plan.run.after", "plan.outcome.before", "plan.outcome.after", "plan.record.before", "plan.record.after",
-                                  "plan.batch.sent", "plan.batch.after", "plan.unit.after"};
+constexpr auto postgres_points = {"migrate.lock.after", "plan.unit.before", "postgres.script.sent", "plan.intent.before", "plan.intent.after", "plan.run.before", "plan.run.after", "plan.outcome.before", "plan.outcome.after", "plan.record.before", "plan.record.after",
+                                  "plan.batch.before", "plan.batch.sent", "plan.batch.after", "plan.unit.after"};
 
 }  // namespace
 

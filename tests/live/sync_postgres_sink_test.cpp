@@ -1,5 +1,8 @@
 // needs: main analytics
 // PostgreSQL as a target of a set: its table follows another PostgreSQL's, or a polled ClickHouse's; `validate` is the judge.
+#include <atomic>
+#include <thread>
+
 #include "tests/live/sync_site.h"
 
 using namespace ysdb;
@@ -143,10 +146,24 @@ TEST_CASE("a new copy removes what the source no longer has, and writes only row
     site.sink("DELETE FROM t WHERE id = 5; INSERT INTO t VALUES (-1, 'not the source''s'); UPDATE t SET v = 'spoiled' WHERE id = 6");
     site.sink("CREATE TABLE done (id bigint); CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN INSERT INTO done VALUES (coalesce(NEW.id, OLD.id)); RETURN NULL; END$$;"
               "CREATE TRIGGER note AFTER INSERT OR UPDATE OR DELETE ON t FOR EACH ROW EXECUTE FUNCTION note()");
+    // Whoever reads has the time to see what is between a removal and a row that comes.
+    site.sink("CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN IF NEW.id = 5 THEN PERFORM pg_sleep(0.5); END IF; RETURN NEW; END$$; CREATE TRIGGER linger BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION linger()");
     CHECK(site.ysdb({"validate"}).exit_code == 1);
     CHECK(site.ysdb({"sync", "reset", "public.t", "--yes"}).exit_code == 0);
     site.source("UPDATE t SET v = 'meanwhile' WHERE id = 10");
+    std::atomic<int> looks{0}, torn{0};
+    std::jthread reader([&](const std::stop_token& stop) {
+        const auto session = open_store(site.database_->config())->sql()->open_session("reader", SyncSite::soon());
+        while (!stop.stop_requested()) {
+            torn += session->query("SELECT (SELECT count(*) FROM t WHERE id = 5) + (SELECT count(*) FROM t WHERE id = -1)", SyncSite::soon()).row(0).integer(0) == 1 ? 0 : 1;
+            ++looks;
+        }
+    });
+    REQUIRE(wait_until([&] { return looks > 0; }));
     site.catch_up();
+    reader.request_stop();
+    reader.join();
+    CHECK(torn == 0);
     CHECK(site.equal());
     CHECK(site.text("SELECT string_agg(DISTINCT id::text, ',' ORDER BY id::text) FROM done") == "-1,10,5,6");
 }
@@ -154,10 +171,18 @@ TEST_CASE("a new copy removes what the source no longer has, and writes only row
 TEST_CASE("changes go on while a copy is made, and the newer of the two stays, whichever comes first") {
     SinkSite site;
     site.source("CREATE TABLE t (id int PRIMARY KEY, v text, filler text); INSERT INTO t SELECT g, 'v', repeat('x', 200) FROM generate_series(1, 60000) g; ANALYZE t");
-    Running running(site, {"sync", "run"});
+    Running running(site, {"sync", "run", "--workers", "1", "--range-rows", "1000"});
+    const auto copying = [&] {
+        const auto known = site.ask_source("SELECT to_regclass('ysdb.sync_tables') IS NOT NULL");
+        return known.row(0).truth(0) && site.ask_source("SELECT count(*) FROM ysdb.sync_tables WHERE sink = 'aggregates' AND state = 'copying'").row(0).integer(0) == 1;
+    };
+    REQUIRE_MESSAGE(wait_until(copying), running.log());
+    int meanwhile = 0;   // changes that were committed while it was copied
     for (int i = 0; i < 40; ++i) {
         site.source("UPDATE t SET v = 'w" + std::to_string(i) + "' WHERE id % 97 = " + std::to_string(i) + "; DELETE FROM t WHERE id = " + std::to_string(i * 1000 + 1) + "; INSERT INTO t VALUES (" + std::to_string(100000 + i) + ", 'n', '')");
+        if (copying()) ++meanwhile;
     }
+    CHECK(meanwhile > 0);
     CHECK(wait_until([&] { return site.state("public.t", "aggregates") == "following" && site.state("public.t") == "following"; }, Millis(60'000)));
     site.source("UPDATE t SET v = 'last' WHERE id = 50");
     CHECK(wait_until([&] { return site.text("SELECT v FROM t WHERE id = 50") == "last"; }));

@@ -15,26 +15,37 @@ const std::vector<std::string> run_to_the_end{"sync", "run", "--until-caught-up"
 // ClickHouse, which is well, and a Redis that can be made to hang.
 class TwoSinks {
 public:
+    static constexpr std::int64_t rows = 19'900;
     explicit TwoSinks(const std::string& of_set)
         : redis_(directory_.path(), {}), site_("\"public.t\"", "[[sync.to]]\nstore = \"cache\"\nkey = \"t:{id}\"\n[stores.cache]\nurl = \"" + redis_url() + "\"\n", "wal", std::nullopt, of_set) {
         site_.source("CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT g, 'v' FROM generate_series(1, 100) g");
         site_.source("CREATE PROCEDURE much() LANGUAGE plpgsql AS $$ BEGIN FOR i IN 1..200 LOOP"
-                     " INSERT INTO t SELECT g, repeat(md5(g::text), 32) FROM generate_series(i * 1000, i * 1000 + 99) g; COMMIT; END LOOP; END $$");
+                     " INSERT INTO t SELECT g, repeat(md5(g::text), 32) FROM generate_series(i * 1000, i * 1000 + 99) g; COMMIT;"
+                     " UPDATE t SET v = 'changed ' || i WHERE id IN (i, i * 1000); DELETE FROM t WHERE id = i * 1000 + 1; COMMIT; END LOOP; END $$");
         site_.catch_up();
     }
     ~TwoSinks() { wake(); }
     SyncSite& site() { return site_; }
     void hang() { redis_.signal(SIGSTOP); }
     void wake() { redis_.signal(SIGCONT); }
-    // About 20 MB of changes, in 200 transactions.
+    // About 20 MB of changes, in 400 transactions; 19,900 rows are left.
     void write_much() {
         site_.source("CALL much()");
         written_ = site_.ask_source("SELECT pg_current_wal_lsn()").row(0).text(0);
     }
-    bool clickhouse_has_all() { return site_.target_count("t FINAL") == 20'100; }
-    std::size_t redis_rows() {
+    bool clickhouse_has_all() { return site_.target_count("t_current") == rows && site_.target_count("t_current WHERE id = 200000 AND v = 'changed 200'") == 1; }
+    // Every row that is there, with the last value it had, and none that was removed.
+    bool redis_has_all() {
         const auto store = open_store(store_at("cache", redis_url()));
-        return redis::as_redis(*store).command({"KEYS", "t:*"}, SyncSite::soon()).elements.size();
+        auto& server = redis::as_redis(*store);
+        const auto value = [&](const std::string& id) { return server.command({"HGET", "t:" + id, "v"}, SyncSite::soon()).text; };
+        std::size_t found = 0;
+        for (const auto& key : server.command({"KEYS", "t:*"}, SyncSite::soon()).elements) found += server.command({"HEXISTS", key.text, "v"}, SyncSite::soon()).integer == 1 ? 1 : 0;
+        CHECK(found == rows);
+        for (const std::string n : {"1", "100", "200"}) CHECK(value(n + "000") == "changed " + n);
+        CHECK(value("7") == "changed 7");
+        CHECK(value("7001").empty());
+        return found == rows;
     }
     // Whether the source need not keep what was written any more.
     bool forgotten() {
@@ -60,7 +71,7 @@ private:
 void finish(TwoSinks& sinks) {
     sinks.wake();
     CHECK(sinks.site().ysdb(run_to_the_end).exit_code == 0);
-    CHECK(sinks.redis_rows() == 20'100);
+    CHECK(sinks.redis_has_all());
     CHECK(sinks.site().equal());
 }
 
@@ -70,13 +81,23 @@ TEST_CASE("what a hanging sink cannot take waits on disk; the others go on meanw
     TwoSinks sinks("");
     sinks.hang();
     sinks.write_much();
-    Running run(sinks.site(), run_to_the_end);
+    const std::string metrics = sinks.site().directory() + "/metrics";
+    std::vector<std::string> arguments = run_to_the_end;
+    arguments.insert(arguments.end(), {"--metrics-file", metrics});
+    Running run(sinks.site(), arguments);
     CHECK(wait_until([&] { return sinks.clickhouse_has_all(); }));
+    const auto metric = [&](const std::string& name) {
+        const std::string text = std::filesystem::exists(metrics) ? read_file(metrics) : "", mark = "ysdb_sync_" + name + "_bytes{set=\"" + sinks.site().set() + "\",sink=\"cache\"} ";
+        const auto found = text.find(mark);
+        return found == std::string::npos ? -1 : std::stoll(text.substr(found + mark.size()));
+    };
+    CHECK(wait_until([&] { return metric("spilled") > 10'000'000; }));
+    CHECK(metric("waiting") <= 2'000'000);   // --buffer, and what was under way
     CHECK(!sinks.forgotten());  // the source keeps it for the one that has nothing yet
     CHECK(!run.ended());
     sinks.wake();
     CHECK(run.wait() == 0);
-    CHECK(sinks.redis_rows() == 20'100);
+    CHECK(sinks.redis_has_all());
     CHECK(sinks.site().equal());
 }
 
@@ -103,7 +124,7 @@ TEST_CASE("without room on disk reading waits for it, unless the set says otherw
     sinks.wake();
     CHECK(run.wait() == 0);
     CHECK(sinks.clickhouse_has_all());
-    CHECK(sinks.redis_rows() == 20'100);
+    CHECK(sinks.redis_has_all());
 }
 
 TEST_CASE("when_full = \"shed\" gives the sink up: the others go on, the source may forget, and a reset brings it back") {
