@@ -19,7 +19,7 @@ namespace {
 
 constexpr Millis commit_every{1'000};
 constexpr Millis look_every{50};           // at the others, while a mark is waited at
-constexpr Millis call{30'000};
+constexpr Millis call{30'000}, farewell{5'000};
 constexpr Millis join_within{10'000};
 constexpr std::size_t records_at_once = 5'000;
 const char* const reset_hint = "ysdb sync reset   (the next sync run --to copies every table anew); raise the topic's retention";
@@ -82,7 +82,11 @@ public:
         consumer_.emplace(store_.consumer(std::move(consumer), deadline));
     }
 
-    ~Reader() override { options_.settle = {}; }
+    // Leaves while the members that it calls back into are whole; a consumer that is being destroyed is none.
+    ~Reader() override {
+        options_.settle = {};
+        consumer_->close(Deadline::after(farewell));
+    }
 
     Segment read(Millis wait, bool full, std::stop_token stop) override {
         const auto now = SteadyClock::now();

@@ -18,7 +18,7 @@ namespace ysdb::kafka {
 namespace {
 
 constexpr Millis commit_every{1'000};
-constexpr Millis call{30'000};
+constexpr Millis call{30'000}, farewell{5'000};
 constexpr Millis join_within{10'000};
 constexpr std::size_t records_at_once = 5'000;
 
@@ -49,7 +49,11 @@ public:
         consumer.on_revoked = [this](const std::vector<Position>& positions, bool lost) { revoke(positions, lost); };
         consumer_.emplace(store_.consumer(std::move(consumer), deadline));
     }
-    ~DebeziumReader() override { options_.settle = {}; }
+    // Leaves while the members that it calls back into are whole.
+    ~DebeziumReader() override {
+        options_.settle = {};
+        consumer_->close(Deadline::after(farewell));
+    }
 
     Segment read(Millis wait, bool full, std::stop_token stop) override {
         if (stop.stop_requested()) throw Error(Code::interrupted, "interrupted while waiting for changes");
