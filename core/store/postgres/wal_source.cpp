@@ -555,7 +555,8 @@ private:
     void look_for_tables() {
         if (SteadyClock::now() - looked_ < look_every) return;
         looked_ = SteadyClock::now();
-        const SqlResult found = catalog_->query("SELECT schemaname, tablename FROM pg_publication_tables WHERE pubname = $1", std::vector<std::optional<std::string>>{publication_name(options_.set)}, Deadline::after(Millis(30'000)));
+        const SqlResult found = catalog_->query("SELECT schemaname, tablename FROM pg_publication_tables WHERE pubname = $1", std::vector<std::optional<std::string>>{publication_name(options_.set)},
+                                                Deadline::after(options_.answer_within));   // a server that has gone silent is given up no later than by the stream
         std::set<TableRef> published;
         for (std::size_t i = 0; i < found.rows(); ++i) published.insert({found.row(i).text(0), found.row(i).text(1)});
         for (const TableRef& ref : followed_) {
