@@ -2,6 +2,8 @@
 // The three flows of the shipped schema, as `ysdb init --schema yieldsensei` configures them, over real servers: transactions (PostgreSQL ->
 // ClickHouse, Redis, Kafka), portfolio (the same), market (ClickHouse -> views -> Redis, PostgreSQL, Kafka). What a user reads from each store must be
 // there within the time that was promised: ClickHouse 30 s, Redis 5 s, everything a minute; also when a run is killed in the middle.
+#include <algorithm>
+
 #include "core/store/kafka/kafka.h"
 #include "core/store/redis/redis.h"
 #include "tests/live/sync_site.h"
@@ -73,9 +75,10 @@ public:
         }
         return values;
     }
-    bool was_told(const std::string& topic, const std::string& part) {
+    // One message with all of these parts.
+    bool was_told(const std::string& topic, const std::vector<std::string>& parts) {
         for (const std::string& value : told(topic)) {
-            if (value.find(part) != std::string::npos) return true;
+            if (std::all_of(parts.begin(), parts.end(), [&](const std::string& part) { return value.find(part) != std::string::npos; })) return true;
         }
         return false;
     }
@@ -133,27 +136,28 @@ TEST_CASE("the transaction, portfolio and market flows of the shipped schema arr
                   "UPDATE portfolio_holdings SET quantity = 4, value_usd = 8000 WHERE asset_id = '" + eth + "'; INSERT INTO portfolio_holdings (user_id, asset_id, quantity) VALUES ('" + user + "', '" + btc + "', 1)");
     CHECK(wait_until([&] { return platform.cached(holding, "quantity") == "4.000000000000000000" && platform.tagged("user:" + user + ":portfolio") == 2 && platform.tagged("user:" + user + ":transactions") == 1; }, redis_promise));
     CHECK(wait_until([&] { return platform.analytics("SELECT count() FROM transaction_history_current WHERE amount = 2.5").row(0).text(0) == "1"; }, clickhouse_promise));
-    CHECK(wait_until([&] { return platform.was_told("transactions", "\"amount\":\"2.500000000000000000\"") && platform.was_told("portfolio", "\"quantity\":\"4.000000000000000000\""); }, any_promise));
+    CHECK(wait_until([&] { return platform.was_told("transactions", {"\"amount\":\"2.500000000000000000\""}) && platform.was_told("portfolio", {"\"quantity\":\"4.000000000000000000\""}); }, any_promise));
 
     // Both runs die; meanwhile rows change, and go.
     transactions->signal(SIGKILL);
     market->signal(SIGKILL);
     transactions->wait();
     market->wait();
+    const std::string sold = platform.main("SELECT id FROM portfolio_holdings WHERE asset_id = '" + btc + "'").row(0).text(0);
     platform.main("UPDATE transaction_history SET status = 'reverted' WHERE id = 1; DELETE FROM portfolio_holdings WHERE asset_id = '" + btc + "'; UPDATE portfolio_holdings SET quantity = 5");
     platform.analytics("INSERT INTO price_data_raw (timestamp, asset_id, source, price, volume) SELECT now64(3), 'SOL', 'dex', 150, 10");
     transactions = platform.run(platform.yield());
     market = platform.run(platform.market());
     CHECK(wait_until([&] { return platform.cached(holding, "quantity") == "5.000000000000000000" && platform.cached("portfolio:" + user + ":" + btc, "quantity").empty() && platform.tagged("user:" + user + ":portfolio") == 1; }, redis_promise * 2));
     CHECK(wait_until([&] { return platform.analytics("SELECT count() FROM transaction_history_current WHERE status = 'reverted'").row(0).text(0) == "1"; }, clickhouse_promise));
-    CHECK(wait_until([&] { return platform.was_told("portfolio", btc); }, any_promise));
+    CHECK(wait_until([&] { return platform.was_told("portfolio", {"\"op\":\"delete\"", sold}); }, any_promise));
 
     // Samples become prices, aggregates and events.
     CHECK(wait_until([&] { return platform.cached("price:SOL", "price") == "150"; }, redis_promise * 2));
     platform.analytics("INSERT INTO price_data_raw (timestamp, asset_id, source, price, volume) SELECT now64(3), 'SOL', 'dex', 160, 10");
     CHECK(wait_until([&] { return platform.cached("price:SOL", "price") == "160"; }, redis_promise));
     CHECK(wait_until([&] { return platform.main("SELECT coalesce(max(high), 0) FROM market_metrics WHERE asset_id = 'SOL'").row(0).text(0) == "160"; }, any_promise));
-    CHECK(wait_until([&] { return platform.was_told("market", "\"price\":160"); }, any_promise));
+    CHECK(wait_until([&] { return platform.was_told("market", {"\"price\":160"}); }, any_promise));
 
     for (auto* running : {&transactions, &market}) {
         (*running)->signal(SIGTERM);
