@@ -219,6 +219,18 @@ TEST_CASE("by triggers a run that works notices triggers that are switched off o
     }
 }
 
+TEST_CASE("a table that a subscription writes is refused: its inserts would fire no trigger") {
+    TriggerSite site;
+    site.source(simple);
+    site.source("CREATE SUBSCRIPTION " + site.set() + " CONNECTION 'dbname=nowhere' PUBLICATION p WITH (connect = false, slot_name = NONE)");
+    site.source("SET allow_system_table_mods = on; INSERT INTO pg_subscription_rel SELECT oid, 't'::regclass, 'r', NULL FROM pg_subscription WHERE subname = '" + site.set() + "'");
+    const CommandResult refused = site.ysdb({"sync", "install"});
+    CHECK(refused.exit_code == 7);
+    CHECK_MESSAGE(refused.err.find("a subscription writes it") != std::string::npos, refused.err);
+    site.source("DROP SUBSCRIPTION " + site.set());
+    CHECK(site.ysdb({"sync", "install"}).exit_code == 0);
+}
+
 TEST_CASE("what a trigger set lacks is called by its name") {
     TriggerSite site;
     site.source(simple);

@@ -191,7 +191,7 @@ private:
         const std::string name = store_ + "." + info.ref.text();
         const SqlResult facts = session.query(
             "SELECT c.relkind, has_table_privilege(c.oid, 'TRIGGER'), pg_has_role(c.relowner, 'MEMBER'), current_user, r.rolname,"
-            " (SELECT NOT indimmediate FROM pg_index WHERE indrelid = c.oid AND indisprimary)"
+            " (SELECT NOT indimmediate FROM pg_index WHERE indrelid = c.oid AND indisprimary), c.relkind = 'r' AND EXISTS (SELECT FROM pg_subscription_rel s WHERE s.srrelid = c.oid)"
             " FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner WHERE c.oid = $1::regclass",
             Params{quote(info.ref)}, deadline);
         const SqlRow row = facts.row(0);
@@ -201,6 +201,8 @@ private:
             throw Error(Code::refused, name + ": its primary key is deferrable: rows with the same key can stand beside each other until a transaction ends, and its changes do not say which is meant",
                         "make it NOT DEFERRABLE, or leave the table out of the set");
         }
+        // Inserts are told by a trigger of the statement, and what a subscription applies is none.
+        if (row.truth(6)) throw Error(Code::refused, name + ": a subscription writes it, whose inserts no trigger would tell", "capture = \"wal\" tells them; or follow the server that it comes from");
     }
 
     void capture_table(SqlSession& session, const std::string& set, const TableRef& table, bool log, std::vector<std::string>& needed, Deadline deadline) const {
