@@ -18,11 +18,13 @@ Deadline soon() { return Deadline::after(Millis(20'000)); }
 
 }  // namespace
 
-OwnCluster::OwnCluster(std::vector<std::string> settings, bool replicas) {
-    for (const char* line : {"cluster-enabled yes", "cluster-config-file nodes.conf", "cluster-node-timeout 1000", "cluster-replica-validity-factor 0", "save ''", "repl-diskless-sync-delay 0"}) settings.emplace_back(line);
+OwnCluster::OwnCluster(const std::vector<std::string>& settings, bool replicas) {
+    // Theirs come last: of two lines Redis takes the later.
+    std::vector<std::string> lines{"cluster-enabled yes", "cluster-config-file nodes.conf", "cluster-node-timeout 1000", "cluster-replica-validity-factor 0", "save ''", "repl-diskless-sync-delay 0"};
+    lines.insert(lines.end(), settings.begin(), settings.end());
     const std::size_t count = replicas ? 2 * master_count : master_count;
     for (std::size_t i = 0; i < count; ++i) {
-        auto own = settings;
+        auto own = lines;
         own.push_back("port " + std::to_string(free_port()));
         own.push_back("cluster-port " + std::to_string(free_port()));
         nodes_.push_back(std::make_unique<RedisProcess>(directory_.path() / ("n" + std::to_string(i)), own));
@@ -87,8 +89,11 @@ void OwnCluster::kill(std::size_t i) {
 std::string OwnCluster::id(std::size_t i) { return direct(i).command({"CLUSTER", "MYID"}, soon()).text; }
 
 std::size_t OwnCluster::master_of(std::uint16_t slot) {
-    const auto first = static_cast<std::size_t>(std::find(alive_.begin(), alive_.end(), true) - alive_.begin());
-    for (const redis::Reply& range : direct(first).command({"CLUSTER", "SLOTS"}, soon()).elements) {
+    return master_of(slot, static_cast<std::size_t>(std::find(alive_.begin(), alive_.end(), true) - alive_.begin()));
+}
+
+std::size_t OwnCluster::master_of(std::uint16_t slot, std::size_t asked) {
+    for (const redis::Reply& range : direct(asked).command({"CLUSTER", "SLOTS"}, soon()).elements) {
         if (slot < range.elements[0].integer || slot > range.elements[1].integer) continue;
         for (std::size_t i = 0; i < nodes_.size(); ++i) {
             if (nodes_[i]->port() == range.elements[2].elements[1].integer) return i;
@@ -112,16 +117,30 @@ void OwnCluster::move_keys(std::uint16_t slot, std::size_t from, std::size_t to)
     }
 }
 
+// Each is told, so that none thinks of the slot as open. Nodes that still believe their neighbours would take it back: whoever moves it next has to
+// find all of one mind.
 void OwnCluster::close_slot(std::uint16_t slot, std::size_t to) {
-    const std::string owner = id(to);
-    direct(to).command({"CLUSTER", "SETSLOT", std::to_string(slot), "NODE", owner}, soon());
-    for (std::size_t i = 0; i < nodes_.size(); ++i) {
-        if (i == to || !alive_[i]) continue;
-        try {
-            direct(i).command({"CLUSTER", "SETSLOT", std::to_string(slot), "NODE", owner}, soon());
-        } catch (const Error&) {  // a replica is told by its master
+    const redis::Command tell{"CLUSTER", "SETSLOT", std::to_string(slot), "NODE", id(to)};
+    direct(to).command(tell, soon());
+    const auto tell_others = [&](const auto& which) {
+        for (std::size_t i = 0; i < nodes_.size(); ++i) {
+            if (i == to || !alive_[i] || !which(i)) continue;
+            try {
+                direct(i).command(tell, soon());
+            } catch (const Error&) {  // a replica is told by its master
+            }
         }
-    }
+    };
+    tell_others([](std::size_t) { return true; });
+    const auto disagrees = [&](std::size_t i) { return alive_[i] && master_of(slot, i) != to; };
+    const bool agreed = eventually([&] {
+        tell_others(disagrees);
+        for (std::size_t i = 0; i < nodes_.size(); ++i) {
+            if (disagrees(i)) return false;
+        }
+        return true;
+    });
+    if (!agreed) throw Error(Code::internal, "the nodes do not agree who has slot " + std::to_string(slot));
 }
 
 std::uint64_t OwnCluster::errors(const std::string& code) {

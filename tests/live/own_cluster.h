@@ -14,8 +14,9 @@ namespace ysdb::test {
 
 class OwnCluster {
 public:
-    // `settings`: further lines of each node's redis.conf.
-    explicit OwnCluster(std::vector<std::string> settings = {}, bool replicas = true);
+    // `settings`: further lines of each node's redis.conf. A master that is silent for a second has its replica take over: too little for a cluster
+    // in which nobody is to die.
+    explicit OwnCluster(const std::vector<std::string>& settings = {}, bool replicas = true);
     StoreConfig config(const std::string& name = "cache") const { return store_at(name, url()); }
     std::string url() const;
     RedisProcess& node(std::size_t i) { return *nodes_[i]; }
@@ -28,11 +29,13 @@ public:
     // Moving a slot in its steps, as redis-cli --cluster reshard does.
     void open_slot(std::uint16_t slot, std::size_t from, std::size_t to);
     void move_keys(std::uint16_t slot, std::size_t from, std::size_t to);
-    void close_slot(std::uint16_t slot, std::size_t to);
+    void close_slot(std::uint16_t slot, std::size_t to);   // returns once all nodes know
     // How often the nodes answered with that error ("MOVED"), all together.
     std::uint64_t errors(const std::string& code);
 
 private:
+    std::size_t master_of(std::uint16_t slot, std::size_t asked);
+
     TemporaryDirectory directory_;
     std::vector<std::unique_ptr<RedisProcess>> nodes_;
     std::vector<std::unique_ptr<Store>> direct_;

@@ -16,7 +16,7 @@ using namespace ysdb::test;
 namespace {
 
 OwnCluster& shared() {
-    static OwnCluster cluster;
+    static OwnCluster cluster({"cluster-node-timeout 15000"});
     return cluster;
 }
 

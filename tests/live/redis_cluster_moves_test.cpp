@@ -18,7 +18,7 @@ using redis::Reply;
 namespace {
 
 OwnCluster& shared() {
-    static OwnCluster cluster;
+    static OwnCluster cluster({"cluster-node-timeout 15000"});
     return cluster;
 }
 

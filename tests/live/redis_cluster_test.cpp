@@ -21,7 +21,7 @@ namespace {
 Deadline soon() { return Deadline::after(Millis(20'000)); }
 
 OwnCluster& shared() {
-    static OwnCluster cluster;
+    static OwnCluster cluster({"cluster-node-timeout 15000"});
     return cluster;
 }
 
