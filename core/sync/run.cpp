@@ -32,6 +32,7 @@ constexpr Millis confirm_every{1'000};
 constexpr Millis keep_every{100};
 constexpr Millis status_every{2'000};
 constexpr Millis look_every{5'000};
+constexpr Millis tell_anew_every{2'000};
 
 class Runner {
 public:
@@ -228,7 +229,8 @@ private:
     void hand_out(std::shared_ptr<Segment> segment) {
         add_rejected(context_, state_, set_.configured, *segment);
         for (const SegmentPart& part : segment->parts) {
-            if (part.kind == SegmentPart::Kind::halt && copies_->wants(part.table->ref)) halted_.insert(part.table->ref);
+            // A polled table that is halted says so to whoever asks for a copy of it.
+            if (part.kind == SegmentPart::Kind::halt && set_.capture_kind != "poll" && copies_->wants(part.table->ref)) halted_.insert(part.table->ref);
         }
         watermark_.tell(*segment);
         for (const auto& follower : followers_) follower->push(segment);
@@ -239,6 +241,10 @@ private:
     // there on, as it is now.
     void tell_halted_anew() {
         if (halted_.empty() || !whole_) return;
+        // Nothing is read meanwhile. What halts the table each time anew is not to keep the others from being told.
+        const auto since = std::chrono::duration_cast<Millis>(SteadyClock::now() - told_anew_at_);
+        if (since < tell_anew_every) pause_for(tell_anew_every - since, context_.stop);
+        told_anew_at_ = SteadyClock::now();
         for (const TableRef& table : halted_) {
             try {
                 const TableInfo info = set_.capture.describe(table, context_.deadline());
@@ -409,7 +415,7 @@ private:
     Watermark watermark_;
     Vitals vitals_;
     std::uint64_t target_ = 0;       // until_caught_up
-    SteadyClock::time_point confirmed_at_{}, said_at_{}, looked_at_{};
+    SteadyClock::time_point confirmed_at_{}, said_at_{}, looked_at_{}, told_anew_at_{};
     bool failed_over_ = false;
     std::atomic<Follower*> too_heavy_{nullptr};   // to be given up
     std::uint64_t retained_bytes_ = 0;            // the keeper's
