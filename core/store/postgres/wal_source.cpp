@@ -14,6 +14,7 @@
 #include "core/store/postgres/fields.h"
 #include "core/store/postgres/followed_table.h"
 #include "core/store/postgres/pgoutput.h"
+#include "core/store/postgres/replication_stream.h"
 #include "core/store/postgres/row_lookup.h"
 #include "core/store/postgres/spool.h"
 #include "core/store/postgres/sql_build.h"
@@ -25,9 +26,7 @@ namespace ysdb::postgres {
 
 namespace {
 
-constexpr Millis feedback_every{1'000};       // when there is something new to tell
 constexpr Millis look_every{2'000};           // whether every table is still published
-constexpr Millis feedback_at_least{10'000};   // wal_sender_timeout is 60 s; more often where it is shorter
 constexpr std::string_view own_origin = "ysdb_partition";  // rows moved between partitions are no changes (law 11)
 
 // A relation as this connection was told of it. Ids are the connection's.
@@ -46,14 +45,12 @@ struct Relation {
 class WalSource final : public ChangeSource {
 public:
     WalSource(const Target& target, CaptureOptions options, Deadline deadline)
-        : options_(std::move(options)), catalog_(Connection::open(target, "ysdb sync " + options_.set + " catalog", deadline)),
-          stream_(Connection::open(replication_target(target), "ysdb sync " + options_.set, deadline)), lookup_(*catalog_), spool_(options_.spool_directory), shapes_(std::move(options_.known)) {
+        : options_(std::move(options)), catalog_(Connection::open(target, "ysdb sync " + options_.set + " catalog", deadline)), lookup_(*catalog_), spool_(options_.spool_directory), shapes_(std::move(options_.known)) {
         use_text_settings(*catalog_, deadline);
-        use_text_settings(*stream_, deadline);
         for (const TableRef& table : options_.tables) followed_.insert(table);
-        acknowledged_ = told_ = options_.start;
+        told_ = options_.start;
         told_in_place_ = tells_tables(*catalog_, deadline);
-        start(deadline);
+        start(target, deadline);
     }
 
     Segment read(Millis wait, std::stop_token stop) override {
@@ -66,19 +63,14 @@ public:
                 continue;
             }
             const bool whole = !in_transaction_ && (!segment.parts.empty() || segment.complete > told_);
-            const auto message = stream_->poll_copy(whole ? Millis(0) : deadline.left(), stop);
+            const auto message = stream_->next(whole ? Millis(0) : deadline.left(), stop);
             if (message) {
-                asked_.reset();
                 take(*message);
             } else if (whole || deadline.passed()) {
                 break;
             }
-            if (SteadyClock::now() - fed_back_ > feedback_pause_) send_feedback(!message);
         }
-        // A connection that a firewall forgot looks like a quiet database: whoever does not answer is not there.
-        if (asked_ && SteadyClock::now() - *asked_ > options_.answer_within) {
-            throw Error(Code::connect, fmt::format("the source has answered nothing for {} s: the stream is given up", options_.answer_within.count() / 1000)).with_retryable();
-        }
+        stream_->check();
         if (!in_transaction_ && !replay_) look_for_tables();
         resolve_unsent(stop);
         if (segment.complete <= told_) segment.complete = 0;
@@ -87,16 +79,10 @@ public:
         return segment;
     }
 
-    void acknowledge(std::uint64_t position, bool at_once) override {
-        acknowledged_ = std::max(acknowledged_, position);
-        const bool news = acknowledged_ > fed_back_position_;
-        const auto since = SteadyClock::now() - fed_back_;
-        if (news && (at_once || since > feedback_every)) send_feedback(false);
-        else if (since > feedback_pause_) send_feedback(true);
-    }
+    void acknowledge(std::uint64_t position, bool at_once) override { stream_->acknowledge(position, at_once); }
 
 private:
-    void start(Deadline deadline) {
+    void start(const Target& target, Deadline deadline) {
         const auto version = catalog_->query("SELECT current_setting('server_version_num')::int", deadline).row(0).integer(0);
         std::string sql = fmt::format("START_REPLICATION SLOT {} LOGICAL {} (proto_version '{}', publication_names {}", quote(slot_name(options_.set)), lsn_text(options_.start),
                                       version >= 160000 ? 4 : version >= 150000 ? 3 : version >= 140000 ? 2 : 1, literal(quote(publication_name(options_.set))));
@@ -104,10 +90,10 @@ private:
         // Types we have no binary reading of (ranges, composite types, addresses) come as text, and then everything does: the choice is the
         // whole stream's.
         if (version >= 140000 && !any_as_text(deadline)) sql += ", binary 'true'";
-        stream_->start_copy_both(sql + ")", deadline);
         const Millis patience(catalog_->query("SELECT setting::bigint FROM pg_settings WHERE name = 'wal_sender_timeout'", deadline).row(0).integer(0));
-        if (patience > Millis(0)) feedback_pause_ = std::clamp(patience / 4, Millis(100), feedback_at_least);
-        fed_back_ = SteadyClock::now();
+        auto connection = Connection::open(replication_target(target), "ysdb sync " + options_.set, deadline);
+        use_text_settings(*connection, deadline);
+        stream_.emplace(std::move(connection), sql + ")", options_.start, patience, options_.answer_within, deadline);
     }
 
     static bool tells_tables(Connection& session, Deadline deadline) {
@@ -128,40 +114,11 @@ private:
         return false;
     }
 
-    void send_feedback(bool want_answer) {
-        std::string message = "r";
-        append_big(message, std::max(received_, acknowledged_));
-        append_big(message, acknowledged_);
-        append_big(message, acknowledged_);
-        append_big(message, unix_micros_now() - epoch_micros);
-        message += want_answer ? '\1' : '\0';
-        stream_->write_copy(message.data(), message.size(), Millis(30'000));
-        fed_back_ = SteadyClock::now();
-        fed_back_position_ = acknowledged_;
-        if (want_answer && !asked_) asked_ = fed_back_;
-    }
-
-    // --- the stream's outer messages ---
-
-    void take(std::string_view bytes) {
-        MessageReader message(bytes);
-        const char kind = message.byte();
-        if (kind == 'k') {
-            const auto end = message.integer<std::uint64_t>();
-            message.integer<std::int64_t>();
-            const bool answer = message.byte() != 0;
-            received_ = std::max(received_, end);
-            if (!in_transaction_) {
-                builder_.segment().complete = std::max(builder_.segment().complete, end);
-                builder_.segment().whole = builder_.segment().parts.size();
-            }
-            if (answer) send_feedback(false);
-        } else if (kind == 'w') {
-            received_ = std::max(received_, message.integer<std::uint64_t>());
-            message.integer<std::uint64_t>();
-            message.integer<std::int64_t>();
-            take_change(message.rest());
-        }
+    void take(const ReplicationStream::Message& message) {
+        if (!message.change.empty()) return take_change(message.change);
+        if (in_transaction_) return;
+        builder_.segment().complete = std::max(builder_.segment().complete, message.end);
+        builder_.segment().whole = builder_.segment().parts.size();
     }
 
     void take_change(std::string_view bytes) {
@@ -599,9 +556,7 @@ private:
     // The source has them. A row that is not there any more gets a removal later in the stream: its update is left out.
     void resolve_unsent(std::stop_token stop) {
         if (unsent_.empty()) return;
-        lookup_.wait_visible(unsent_by_, stop, [this] {
-            if (SteadyClock::now() - fed_back_ > feedback_pause_) send_feedback(false);
-        });
+        lookup_.wait_visible(unsent_by_, stop, [this] { stream_->keep_alive(); });
         std::map<std::size_t, std::vector<UnsentCells>> by_part;
         for (UnsentCells& cells : unsent_) by_part[cells.part].push_back(std::move(cells));
         for (auto& [part, cells] : by_part) lookup_.fill(builder_.segment().parts[part].changes, cells, Deadline::after(Millis(60'000)), [this](RejectedChange row) { builder_.reject(std::move(row)); });
@@ -611,7 +566,7 @@ private:
 
     CaptureOptions options_;
     std::unique_ptr<Connection> catalog_;
-    std::unique_ptr<Connection> stream_;
+    std::optional<ReplicationStream> stream_;
     RowLookup lookup_;
     Spool spool_;
     ToldShapes shapes_;
@@ -638,10 +593,7 @@ private:
     std::uint64_t end_position_ = 0;
     std::int64_t commit_micros_ = 0;
 
-    std::uint64_t received_ = 0, acknowledged_ = 0, fed_back_position_ = 0, told_ = 0;
-    SteadyClock::time_point fed_back_;
-    Millis feedback_pause_ = feedback_at_least;
-    std::optional<SteadyClock::time_point> asked_;   // for a sign of life; nothing came since
+    std::uint64_t told_ = 0;
 };
 
 }  // namespace
