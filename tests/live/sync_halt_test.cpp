@@ -106,6 +106,22 @@ TEST_CASE("columns that changed between installing and the first run, in one tra
     }
 }
 
+// The server tells a message and the record right behind it in either order when they are of different subtransactions.
+TEST_CASE("rows that follow a change of columns at once are told after it, with savepoints or without") {
+    SyncSite site("\"public.t\", \"public.p\"");
+    site.source("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t SELECT g FROM generate_series(1, 300) g;"
+                "CREATE TABLE p (id int PRIMARY KEY) PARTITION BY RANGE (id); CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (1000); INSERT INTO p SELECT g FROM generate_series(1, 300) g");
+    site.catch_up();
+    for (int i = 1; i <= 12; ++i) {
+        const std::string n = std::to_string(i);
+        const bool inner = i % 2 == 0;
+        site.source("BEGIN; " + std::string(inner ? "SAVEPOINT s; " : "") + "ALTER TABLE t ADD c" + n + " int DEFAULT " + n + (inner ? "; RELEASE s" : "") + "; INSERT INTO t (id) VALUES (1000 + " + n + "); COMMIT");
+        site.source("BEGIN; SAVEPOINT s; TRUNCATE p; RELEASE s; INSERT INTO p VALUES (" + n + "); COMMIT");
+    }
+    catch_up_undisturbed(site);
+    CHECK(site.equal());
+}
+
 TEST_CASE("one table that its store refuses is halted with the way out; the others are copied and followed") {
     SyncSite site("\"public.t\", \"public.u\"");
     site.source("CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'a'); CREATE TABLE u (id int PRIMARY KEY); INSERT INTO u VALUES (1)");

@@ -4,6 +4,7 @@ BEGIN
     PERFORM pg_logical_emit_message(true, 'ysdb.truncate', jsonb_build_object('relation', c.oid::bigint, 'schema', n.nspname, 'name', c.relname, 'partition', TG_RELID::regclass::text)::text)
     FROM pg_partition_ancestors(TG_RELID) a JOIN pg_class c ON c.oid = a.relid JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE c.oid <> TG_RELID AND EXISTS (SELECT 1 FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid WHERE r.prrelid = c.oid AND p.pubname LIKE 'ysdb\_%');
+    PERFORM pg_logical_emit_message(true, 'ysdb.behind', '');   -- as in tell_tables.sql: no row that follows is told before it
     RETURN NULL;
 END
 $function$
