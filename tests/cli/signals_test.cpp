@@ -65,7 +65,7 @@ TEST_CASE("the first signal says that the work in hand is finished first, the se
     for (const auto& [number, code] : {std::pair(SIGINT, 130), std::pair(SIGTERM, 143)}) {
         Waiting ysdb;
         ysdb.signal(number);
-        REQUIRE(eventually([&] { return ysdb.output().find("once more to abort") != std::string::npos; }));
+        REQUIRE(wait_until([&] { return ysdb.output().find("once more to abort") != std::string::npos; }));
         ysdb.signal(number);
         CHECK(ysdb.exit_code() == code);
     }

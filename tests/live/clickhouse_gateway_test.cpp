@@ -103,7 +103,7 @@ public:
         options.output_file = (directory_.path() / "log").string();
         std::filesystem::create_directories(directory_.path() / "data");
         process_ = spawn(options);
-        REQUIRE(eventually([&] { return Client(port_).get("/ping").body == "Ok.\n"; }, Millis(60'000)));
+        REQUIRE(wait_until([&] { return Client(port_).get("/ping").body == "Ok.\n"; }, Millis(60'000)));
     }
     ~GatewayProcess() {
         send_signal(process_, SIGKILL);
@@ -341,7 +341,7 @@ TEST_CASE("a client that goes away in the middle harms nobody") {
             REQUIRE(stream.read(some, soon()) > 0);
             CHECK(client.value("SELECT count() FROM system.processes WHERE position(query, '" + name + "') > 0 AND position(query, 'processes') = 0") == "1\n");
         }
-        CHECK(eventually([&] { return client.value("SELECT count() FROM system.processes WHERE position(query, '" + name + "') > 0 AND position(query, 'processes') = 0") == "0\n"; }));
+        CHECK(wait_until([&] { return client.value("SELECT count() FROM system.processes WHERE position(query, '" + name + "') > 0 AND position(query, 'processes') = 0") == "0\n"; }));
     }
     SUBCASE("before it says anything, or with nonsense") {
         for (const std::string& words : {std::string(), std::string("\x16\x03\x01\x02", 4), std::string("PING\r\n\r\n"), std::string("POST / HTTP/1.1\r\nContent-Length: -5\r\n\r\n")}) {
@@ -358,7 +358,7 @@ TEST_CASE("a statement is killed by its name") {
     Answer answer;
     {
         std::jthread caller([&] { answer = Client(gateway()).post({{"query_id", name}}, "SELECT max(sipHash64(number)) FROM numbers(1000000000000)"); });
-        CHECK(eventually([&] { return client.value("SELECT count() FROM system.processes WHERE query_id = '" + name + "'") == "1\n"; }));
+        CHECK(wait_until([&] { return client.value("SELECT count() FROM system.processes WHERE query_id = '" + name + "'") == "1\n"; }));
         client.value("KILL QUERY WHERE query_id = '" + name + "' ASYNC");
     }
     CHECK(answer.header("x-clickhouse-exception-code") == "394");
@@ -379,9 +379,9 @@ TEST_CASE("SIGTERM lets a running statement end, and takes no new one") {
     Answer answer;
     {
         std::jthread caller([&] { answer = Client(own.port()).post({}, "SELECT sum(sleepEachRow(0.1)) FROM numbers(15) SETTINGS max_block_size = 1"); });
-        REQUIRE(eventually([&] { return Client(own.port()).value("SELECT count() FROM system.processes WHERE position(query, 'sleepEachRow(0.1)') > 0 AND position(query, 'processes') = 0") == "1\n"; }));
+        REQUIRE(wait_until([&] { return Client(own.port()).value("SELECT count() FROM system.processes WHERE position(query, 'sleepEachRow(0.1)') > 0 AND position(query, 'processes') = 0") == "1\n"; }));
         send_signal(own.process(), SIGTERM);
-        CHECK(eventually([&] { return Client(own.port()).get("/ping").status == 0; }));
+        CHECK(wait_until([&] { return Client(own.port()).get("/ping").status == 0; }));
     }
     CHECK(answer.status == 200);
     CHECK(answer.body == "0\n");

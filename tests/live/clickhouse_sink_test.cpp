@@ -271,7 +271,7 @@ TEST_CASE("small inserts are not merged while a copy is small, and are before th
     insert_small(*writer, 200, 1, "r1", next);
     CHECK(one(*store, staged_parts) == "200");
     insert_small(*writer, 200, 1, "r1", next);
-    CHECK(eventually([&] { return std::stoi(one(*store, staged_parts)) < 300; }));
+    CHECK(wait_until([&] { return std::stoi(one(*store, staged_parts)) < 300; }));
     store->sink()->finish_replace(rows.table, {"", "transfers"}, "r1", soon());
     CHECK(one(*store, "SELECT count() FROM transfers FINAL") == "400");
 }
@@ -297,7 +297,7 @@ TEST_CASE("a table that takes few parts, or gets many by each insert, is merged 
         insert_small(*writer, 4, 400, "r1", next);
         CHECK(one(*store, staged_parts) == "1600");
         insert_small(*writer, 4, 400, "r1", next);
-        CHECK(eventually([&] { return std::stoi(one(*store, staged_parts)) < 3'200; }));  // few of a partition: it takes its time, but goes on
+        CHECK(wait_until([&] { return std::stoi(one(*store, staged_parts)) < 3'200; }));  // few of a partition: it takes its time, but goes on
         store->sink()->finish_replace(rows.table, {"", "transfers"}, "r1", soon());
         CHECK(one(*store, "SELECT count() FROM transfers FINAL") == "3200");
     }

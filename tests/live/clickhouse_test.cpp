@@ -53,7 +53,7 @@ TEST_CASE("a query waits for a free connection no longer than its deadline and s
     const auto observer = open_store(store_config("analytics"));
     const std::string name = unique_name();
     std::jthread busy([&] { failure_of([&] { store->sql()->query(endless(name), Deadline::after(Millis(4000))); }); });
-    REQUIRE(eventually([&] { return running(*observer, name) == 1; }));
+    REQUIRE(wait_until([&] { return running(*observer, name) == 1; }));
     const Failure failure = failure_of([&] { store->sql()->query("SELECT 1", Deadline::after(Millis(100))); });
     CHECK(failure.error.code() == Code::connect);
     CHECK(failure.seconds < 2);
@@ -74,7 +74,7 @@ TEST_CASE("a statement that overstays its deadline ends there, on the server too
     }
     CHECK(store->sql()->query("SELECT 1", soon()).row(0).integer(0) == 1);
     CHECK(session->query("SELECT 2", soon()).row(0).integer(0) == 2);
-    CHECK(eventually([&] { return running(*store, name) == 0; }));
+    CHECK(wait_until([&] { return running(*store, name) == 0; }));
 }
 
 TEST_CASE("a session can be cancelled from another thread") {
@@ -84,7 +84,7 @@ TEST_CASE("a session can be cancelled from another thread") {
     Failure failure;
     {
         std::jthread caller([&] { failure = failure_of([&] { session->query(endless(name), soon()); }); });
-        CHECK(eventually([&] { return running(*store, name) == 1; }));
+        CHECK(wait_until([&] { return running(*store, name) == 1; }));
         session->cancel();
     }
     CHECK(failure.error.code() == Code::rejected);

@@ -44,7 +44,7 @@ TEST_CASE("a broker that dies, or hangs, costs errors to try again after; every 
         std::vector<HoldingChange> changes;
         for (std::int64_t id = 0; id < rows; ++id) changes.push_back({at(position), {id, 7, "eth", std::string(500, 'x')}});
         const ChangeBatch batch = batch_of(table, changes);
-        CHECK(eventually([&] {
+        CHECK(wait_until([&] {
             try {
                 const Deadline deadline = Deadline::after(Millis(mend ? 3'000 : 20'000));
                 writer->reshape(table, {}, deadline);
@@ -80,7 +80,7 @@ TEST_CASE("a broker that dies, or hangs, costs errors to try again after; every 
     kafka::Consumer consumer = kafka::as_kafka(*store).consumer(options, Deadline::after(Millis(30'000)));
     std::map<std::string, std::vector<std::string>> told;
     std::size_t records = 0, complete = 0;
-    CHECK(eventually([&] {
+    CHECK(wait_until([&] {
         for (const Record& record : consumer.poll(10'000, Deadline::after(Millis(1'000)))) {
             std::vector<std::string>& versions = told[*record.key];
             ++records;

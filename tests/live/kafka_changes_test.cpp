@@ -50,7 +50,7 @@ public:
     void make_topic(int partitions, std::map<std::string, std::string> settings = {}) {
         const std::vector<kafka::NewTopic> wanted{{topic_, partitions, -1, std::move(settings)}};
         REQUIRE(!(*this)->create_topics(wanted, soon()).at(0));
-        REQUIRE(eventually([&] { return (*this)->topic(topic_, soon()).has_value(); }));
+        REQUIRE(wait_until([&] { return (*this)->topic(topic_, soon()).has_value(); }));
     }
     // All records of the topic, by partition, each in its order.
     std::map<int, std::vector<Record>> read(std::size_t count) {
@@ -60,7 +60,7 @@ public:
         kafka::Consumer consumer = (*this)->consumer(options, soon());
         std::map<int, std::vector<Record>> records;
         std::size_t seen = 0;
-        CHECK(eventually([&] {
+        CHECK(wait_until([&] {
             for (Record& record : consumer.poll(10'000, Deadline::after(Millis(500)))) {
                 records[record.partition].push_back(std::move(record));
                 ++seen;
@@ -206,7 +206,7 @@ TEST_CASE("a missing topic is made as configured; one that is there is left as i
         return std::string();
     };
     events.follow(events.landing("", 4), table);
-    REQUIRE(eventually([&] { return events->topic(events.topic(), soon()).has_value(); }));
+    REQUIRE(wait_until([&] { return events->topic(events.topic(), soon()).has_value(); }));
     CHECK(events->topic(events.topic(), soon())->partitions.size() == 4);
     CHECK(retention() == "3600000");
     Landing other = events.landing("", 8);
@@ -246,7 +246,7 @@ TEST_CASE("a topic that takes less than it did is looked at again, and the row t
     const ChangeBatch batch = batch_of(table, {{at(11), {2, 7, noise, {}}}, {at(12), {3, 7, "eth", {}}}});
     std::size_t rejected = 0;
     int tries = 0;
-    CHECK(eventually([&] {
+    CHECK(wait_until([&] {
         try {
             ++tries;
             rejected = 0;
@@ -304,7 +304,7 @@ TEST_CASE("what was discarded and told again arrives, with the same versions and
     // A topic that vanishes fails its records; they are told again into a new one.
     const std::vector<std::string> names{events.topic()};
     REQUIRE(!events->delete_topics(names, soon()).at(0));
-    CHECK(eventually([&] {
+    CHECK(wait_until([&] {
         try {
             writer->apply(batch_of(table, changes), soon(), none_rejected);
             writer->flush(soon());

@@ -25,7 +25,7 @@ public:
         const std::vector<kafka::NewTopic> wanted{{name_, partitions, -1, {{"retention.ms", "3600000"}}}};
         const auto results = (*this)->create_topics(wanted, soon());
         REQUIRE(!results.at(0));
-        REQUIRE(eventually([&] {
+        REQUIRE(wait_until([&] {
             const auto topic = (*this)->topic(name_, soon());
             return topic && std::all_of(topic->partitions.begin(), topic->partitions.end(), [](const auto& partition) { return partition.leader >= 0; });
         }));
@@ -51,7 +51,7 @@ private:
 
 std::vector<Record> read(kafka::Consumer& consumer, std::size_t count) {
     std::vector<Record> records;
-    const bool all = eventually([&] {
+    const bool all = wait_until([&] {
         for (Record& record : consumer.poll(1000, Deadline::after(Millis(500)))) records.push_back(std::move(record));
         return records.size() >= count;
     });
@@ -93,7 +93,7 @@ TEST_CASE("a topic is created with its settings, described, changed and deleted;
     REQUIRE(again.at(0));
     CHECK(again.at(0)->server_code() == "TOPIC_ALREADY_EXISTS");
 
-    REQUIRE(eventually([&] { return store.topic(name, soon()).has_value(); }));
+    REQUIRE(wait_until([&] { return store.topic(name, soon()).has_value(); }));
     CHECK(store.topic(name, soon())->partitions.size() == 4);
 
     const auto own = [&] {
@@ -105,7 +105,7 @@ TEST_CASE("a topic is created with its settings, described, changed and deleted;
     };
     CHECK(own() == std::map<std::string, std::string>{{"cleanup.policy", "compact"}, {"retention.ms", "60000"}});
     store.change_topic_settings(name, {{"retention.ms", "120000"}}, soon());
-    CHECK(eventually([&] { return own() == std::map<std::string, std::string>{{"cleanup.policy", "compact"}, {"retention.ms", "120000"}}; }));
+    CHECK(wait_until([&] { return own() == std::map<std::string, std::string>{{"cleanup.policy", "compact"}, {"retention.ms", "120000"}}; }));
     const Error wrong = failure_of([&] { store.change_topic_settings(name, {{"retention.ms", "soon"}}, soon()); }).error;
     CHECK(wrong.code() == Code::rejected);
     CHECK(wrong.message().find(name) != std::string::npos);
@@ -115,7 +115,7 @@ TEST_CASE("a topic is created with its settings, described, changed and deleted;
     CHECK(!deleted.at(0));
     REQUIRE(deleted.at(1));
     CHECK(deleted.at(1)->server_code() == "UNKNOWN_TOPIC_OR_PART");
-    CHECK(eventually([&] { return !store.topic(name, soon()); }));
+    CHECK(wait_until([&] { return !store.topic(name, soon()); }));
 }
 
 TEST_CASE("what was produced is read back whole: keys, tombstones, headers, bytes, and in order for each key") {
@@ -168,7 +168,7 @@ TEST_CASE("each record is reported with its place, or with its own error, which 
     std::string noise;
     for (int i = 0; i < 20'000; ++i) noise += static_cast<char>((i * 7919 + i / 256 * 104729) % 251);
     Error flushed(Code::ok, "");
-    REQUIRE(eventually([&] {  // until the broker heeds the new limit
+    REQUIRE(wait_until([&] {  // until the broker heeds the new limit
         reports.clear();
         producer.send(topic.record("k", noise), 11, soon());
         producer.send(topic.record("k", "small"), 12, soon());
@@ -220,7 +220,7 @@ TEST_CASE("a group goes on where it committed, and what was not committed is rea
         consumer.commit(kafka::positions_after(records), soon());
         consumer.close(soon());
     }
-    CHECK(eventually([&] {
+    CHECK(wait_until([&] {
         const auto groups = topic->groups(soon());
         return std::any_of(groups.begin(), groups.end(), [&](const kafka::Group& g) { return g.name == group && g.state == "Empty"; });
     }));
@@ -252,16 +252,16 @@ TEST_CASE("members of a group share the partitions, are told what comes and goes
         return options;
     };
     auto first = topic->consumer(following(member(topic, group), first_has), soon());
-    CHECK(eventually([&] { return first.poll(10, Deadline::after(Millis(100))).empty() && first_has.size() == 4; }));
+    CHECK(wait_until([&] { return first.poll(10, Deadline::after(Millis(100))).empty() && first_has.size() == 4; }));
     auto second = topic->consumer(following(member(topic, group), second_has), soon());
-    CHECK(eventually([&] {
+    CHECK(wait_until([&] {
         first.poll(10, Deadline::after(Millis(100)));
         second.poll(10, Deadline::after(Millis(100)));
         return first_has.size() == 2 && second_has.size() == 2;
     }));
     first.close(soon());
     CHECK(first_has.empty());
-    CHECK(eventually([&] { return second.poll(10, Deadline::after(Millis(100))).empty() && second_has.size() == 4; }));
+    CHECK(wait_until([&] { return second.poll(10, Deadline::after(Millis(100))).empty() && second_has.size() == 4; }));
 }
 
 TEST_CASE("reading a topic that does not exist says so") {

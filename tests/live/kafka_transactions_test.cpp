@@ -124,7 +124,7 @@ TEST_CASE("two that write at once, of which one is of a run that was taken for d
     auto live = writers.make(), zombie = writers.make();
     for (std::uint64_t from = 1; from < 400; from += 40) {
         for (ChangeWriter* writer : {live.get(), zombie.get()}) {
-            CHECK(eventually([&] {
+            CHECK(wait_until([&] {
                 try {
                     writers.apply(*writer, from, from + 60);
                     writer->flush(soon());

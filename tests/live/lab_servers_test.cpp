@@ -8,7 +8,7 @@
 #include "tests/live/own_lab.h"
 
 using namespace ysdb;
-using ysdb::test::eventually;
+using ysdb::test::wait_until;
 using ysdb::test::OwnLab;
 
 TEST_CASE("the fetched servers start together, survive a kill -9 each, and go without a trace") {
@@ -22,7 +22,7 @@ TEST_CASE("the fetched servers start together, survive a kill -9 each, and go wi
     const auto before = lab.stores();
     CHECK(before.size() == names.size());
     for (const std::string& name : names) lab.kill(name, SIGKILL);
-    CHECK(eventually([&] { return lab.stores().empty(); }));
+    CHECK(wait_until([&] { return lab.stores().empty(); }));
     for (const lab::ServerStatus& each : lab.up({names, 0}, progress)) {
         CHECK_MESSAGE(each.state == lab::ServerState::started, each.name << ": " << each.detail);
     }

@@ -21,7 +21,7 @@
 using namespace ysdb;
 using namespace ysdb::lab;
 using ysdb::test::ask_postgres;
-using ysdb::test::eventually;
+using ysdb::test::wait_until;
 using ysdb::test::OwnLab;
 using ysdb::test::run_ysdb;
 namespace fs = std::filesystem;
@@ -64,7 +64,7 @@ TEST_CASE("a killed server is seen as died, and starts again on its port with it
     const std::string url = lab.stores().at(0).url;
 
     lab.kill("postgres", SIGKILL);
-    CHECK(eventually([&] { return lab.status().at(0).state == ServerState::died; }));
+    CHECK(wait_until([&] { return lab.status().at(0).state == ServerState::died; }));
     CHECK(own.run({"status"}).exit_code == 1);
 
     CHECK(lab.start("postgres", progress).state == ServerState::started);
@@ -116,7 +116,7 @@ TEST_CASE("a ysdb killed in the middle of initdb is no obstacle") {
     options.argv = {YSDB_BINARY, "lab", "up", "--only", "postgres", "--dir", own.dir().string(), "--cache", fresh_cache};
     options.output_file = (own.base() / "output").string();
     const ProcessId ysdb = spawn(options);
-    REQUIRE(eventually([&] { return own.marked().size() == 1; }));
+    REQUIRE(wait_until([&] { return own.marked().size() == 1; }));
     send_signal(ysdb, SIGKILL);
     wait_gone(ysdb, Deadline::after(Millis(5'000)));
     const CommandResult again = own.run({"up", "--only", "postgres", "--cache", fresh_cache});

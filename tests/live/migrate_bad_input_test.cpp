@@ -35,7 +35,7 @@ class Gate {
 public:
     explicit Gate(const MigrateProject& project) : project_(project), session_(project.main().open_session("gate", soon())) { session_->query("SELECT pg_advisory_lock(4711)", soon()); }
     void wait_for_runner() const {
-        REQUIRE(eventually([&] { return project_.pg(std::string("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND ") + runs_here) == "1"; }));
+        REQUIRE(wait_until([&] { return project_.pg(std::string("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND ") + runs_here) == "1"; }));
     }
     void kill_runner() const { project_.pg(std::string("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND ") + runs_here); }
     void open() const { session_->query("SELECT pg_advisory_unlock(4711)", soon()); }
@@ -213,7 +213,7 @@ TEST_CASE("a connection lost while an index is built concurrently: the next run 
     writer->query("UPDATE a SET id = 1", soon());
     CommandResult cut;
     std::jthread run([&] { cut = project.ysdb({"up"}); });
-    REQUIRE(eventually([&] { return project.pg("SELECT count(*) FROM pg_index WHERE indrelid = 'a'::regclass AND NOT indisvalid") == "1"; }));
+    REQUIRE(wait_until([&] { return project.pg("SELECT count(*) FROM pg_index WHERE indrelid = 'a'::regclass AND NOT indisvalid") == "1"; }));
     REQUIRE(project.pg(std::string("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE ") + runs_here) == "1");
     run.join();
     writer->query("COMMIT", soon());
@@ -234,7 +234,7 @@ TEST_CASE("a connection lost while waiting for another run changes nothing") {
     std::jthread one([&] { first = project.ysdb({"up", "--lock-timeout", "0s"}); });
     gate.wait_for_runner();
     std::jthread two([&] { second = project.ysdb({"up"}); });
-    REQUIRE(eventually([&] {
+    REQUIRE(wait_until([&] {
         return project.pg(std::string("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE wait_event_type IS DISTINCT FROM 'Lock' AND ") + runs_here) == "1";
     }));
     two.join();

@@ -160,7 +160,7 @@ TEST_CASE("a batch that finds a row locked gives way, tries again, and changes n
     holder->query("BEGIN", soon());
     holder->query("SELECT * FROM t WHERE a = 'k2' AND b = 2 FOR UPDATE", soon());
     Running run(project);
-    REQUIRE(eventually([&] { return has(run.output(), "batch not done"); }));
+    REQUIRE(wait_until([&] { return has(run.output(), "batch not done"); }));
     CHECK(project.pg("SELECT count(*) FROM t WHERE n > 0") != "0");
     // Nobody waits behind it: what is not locked can be written.
     project.pg("UPDATE t SET n = n WHERE a = 'k2' AND b = 5");
@@ -178,7 +178,7 @@ TEST_CASE("it waits while a replica is behind, says so, and Ctrl-C ends it betwe
     project.file("0001_fill.sql", "-- migrate:up transaction:false\n-- migrate:batch size:4 target:0s lag:20s\nUPDATE t SET n = n + 1;\n");
     {
         Running run(project, {"--log-format", "json"});
-        REQUIRE(eventually([&] { return has(run.output(), "replica 'far' is 40.0 s behind"); }));
+        REQUIRE(wait_until([&] { return has(run.output(), "replica 'far' is 40.0 s behind"); }));
         CHECK(project.pg("SELECT count(*) FROM t WHERE n > 0") == "0");
         run.interrupt();
         CHECK(run.exit_code() == 130);
@@ -186,7 +186,7 @@ TEST_CASE("it waits while a replica is behind, says so, and Ctrl-C ends it betwe
         CHECK(states(project) == "0001:partial");
     }
     Running run(project);
-    REQUIRE(eventually([&] { return has(run.output(), "replica 'far' is 40.0 s behind"); }));
+    REQUIRE(wait_until([&] { return has(run.output(), "replica 'far' is 40.0 s behind"); }));
     project.pg("UPDATE fake.pg_stat_replication SET replay_lag = '1 s'");
     CHECK(run.exit_code() == 0);
     CHECK(project.pg("SELECT min(n) || ' ' || max(n) FROM t") == "1 1");

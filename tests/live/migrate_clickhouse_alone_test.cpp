@@ -38,7 +38,7 @@ TEST_CASE("of two runs at once one works, and the other waits for it and finds n
     project.file("0001_a.sql", slow);
     CommandResult first, second;
     std::jthread one([&] { first = project.ysdb({"up"}); });
-    REQUIRE(eventually([&] { return project.ch("EXISTS TABLE a") == "1"; }));
+    REQUIRE(wait_until([&] { return project.ch("EXISTS TABLE a") == "1"; }));
     const CommandResult refused = project.ysdb({"up", "--lock-wait", "0s"});
     CHECK(refused.exit_code == 6);
     CHECK(has(refused.err, "another run of ysdb migrate holds the lock: run "));
@@ -80,7 +80,7 @@ TEST_CASE("a run whose lock is no longer its own stops before it changes anythin
     project.file("0002_c.sql", "INSERT INTO a SELECT sleepEachRow(1) FROM numbers(3);\nINSERT INTO a SELECT sleepEachRow(1) FROM numbers(3);\nINSERT INTO a SELECT sleepEachRow(1) FROM numbers(3);\nCREATE TABLE c (x Int32) ENGINE = Memory;");
     CommandResult result;
     std::jthread one([&] { result = project.ysdb({"up"}); });
-    REQUIRE(eventually([&] { return at_work(project); }));
+    REQUIRE(wait_until([&] { return at_work(project); }));
     run(project, "DROP TABLE " + lock_of(project));
     run(project, "CREATE TABLE " + lock_of(project) + " (at DateTime64(3) DEFAULT now64(3)) ENGINE = MergeTree ORDER BY tuple() COMMENT 'run r on another machine'");
     one.join();

@@ -38,7 +38,7 @@ public:
     // Runs `up`, kills the server once `running` says 1, starts it again, and gives what `up` said.
     CommandResult up_killed(const std::string& running) {
         auto up = std::async(std::launch::async, [this] { return migrate({"up"}); });
-        REQUIRE(eventually([&] { return ask(running) == "1"; }));
+        REQUIRE(wait_until([&] { return ask(running) == "1"; }));
         REQUIRE(lab_.ysdb({"lab", "kill", "clickhouse", "--dir", "lab"}).exit_code == 0);
         const CommandResult result = up.get();
         REQUIRE(lab_.ysdb({"lab", "start", "clickhouse", "--dir", "lab"}).exit_code == 0);

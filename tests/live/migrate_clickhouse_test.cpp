@@ -99,7 +99,7 @@ TEST_CASE("a mutation whose run was killed is followed to its end by the next on
             } else {  // in the middle of it, the connection goes
                 project.analytics_through("127.0.0.1:" + std::to_string(proxy.port()));
                 std::jthread run([&] { project.ysdb({"up"}); });
-                REQUIRE(eventually([&] { return project.ch("SELECT count() FROM system.mutations WHERE database = currentDatabase() AND NOT is_done") == "1"; }));
+                REQUIRE(wait_until([&] { return project.ch("SELECT count() FROM system.mutations WHERE database = currentDatabase() AND NOT is_done") == "1"; }));
                 proxy.drop_all();
             }
             const CommandResult result = project.ysdb({"up"});

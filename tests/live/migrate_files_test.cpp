@@ -206,7 +206,7 @@ TEST_CASE("a file that is edited while a run is at work is refused when its turn
     for (int i = 2; i <= 200; ++i) project.file(name(i), "INSERT INTO a VALUES (" + std::to_string(i) + ");");
     CommandResult up;
     std::jthread run([&] { up = project.ysdb({"up"}); });
-    REQUIRE(eventually([&] { return project.pg("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()") == "1"; }));
+    REQUIRE(wait_until([&] { return project.pg("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()") == "1"; }));
     project.file(name(200), "INSERT INTO a VALUES (2000);");
     run.join();
     CAPTURE(up.err);

@@ -77,9 +77,9 @@ TEST_CASE("a run that waits for another one does not stand in the way of its CRE
     CommandResult first, second;
     std::jthread one([&] { first = project.ysdb({"up"}); });
     const std::string building = "SELECT count(*) FROM pg_stat_progress_create_index WHERE datname = current_database()";
-    REQUIRE(eventually([&] { return project.pg(building) == "1"; }));
+    REQUIRE(wait_until([&] { return project.pg(building) == "1"; }));
     std::jthread two([&] { second = project.ysdb({"up"}); });
-    REQUIRE(eventually([&] { return project.pg("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'ysdb migrate %' AND datname = current_database()") == "2"; }));
+    REQUIRE(wait_until([&] { return project.pg("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'ysdb migrate %' AND datname = current_database()") == "2"; }));
     // It polls and holds nothing between two polls: no transaction, no lock that it waits for.
     CHECK(project.pg("SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE l.locktype = 'advisory' AND NOT l.granted AND a.datname = current_database()") == "0");
     old->query("COMMIT", soon());

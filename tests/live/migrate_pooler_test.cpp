@@ -45,7 +45,7 @@ public:
         }
         process_ = spawn(options);
         project.through("127.0.0.1:" + std::to_string(port_));
-        const bool up = eventually([&] { return project.ysdb({"status"}).exit_code == 0; });
+        const bool up = wait_until([&] { return project.ysdb({"status"}).exit_code == 0; });
         CAPTURE(read_file(directory_.path() / "log"));
         REQUIRE(up);
     }
@@ -103,7 +103,7 @@ TEST_CASE("one run works; a second one says who holds the lease, or waits for it
     gate->query("SELECT pg_advisory_lock(4711)", soon());
     CommandResult first, second;
     std::jthread one([&] { first = project.ysdb({"up", "--lock-timeout", "0s"}); });
-    REQUIRE(eventually([&] { return project.pg("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND objid = 4711") == "1"; }));
+    REQUIRE(wait_until([&] { return project.pg("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND objid = 4711") == "1"; }));
     const CommandResult refused = project.ysdb({"up", "--lock-wait", "0s"});
     CHECK(refused.exit_code == 6);
     CHECK(has(refused.err, "another run of ysdb migrate holds the lock: run "));
@@ -136,7 +136,7 @@ TEST_CASE("a run whose lease was taken over commits nothing more") {
     gate->query("SELECT pg_advisory_lock(4711)", soon());
     CommandResult result;
     std::jthread run([&] { result = project.ysdb({"up", "--lock-timeout", "0s"}); });
-    REQUIRE(eventually([&] { return project.pg("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND objid = 4711") == "1"; }));
+    REQUIRE(wait_until([&] { return project.pg("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND objid = 4711") == "1"; }));
     project.main().query("UPDATE ysdb.leases SET holder = 'another run'", soon());
     gate->query("SELECT pg_advisory_unlock(4711)", soon());
     run.join();
@@ -166,7 +166,7 @@ TEST_CASE("batches through it: each row once, whatever kills the run, and none o
     gate->query("SELECT pg_advisory_lock(4711)", soon());
     CommandResult result;
     std::jthread run([&] { result = project.ysdb({"up"}); });
-    REQUIRE(eventually([&] { return project.pg("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND objid = 4711") == "1"; }));
+    REQUIRE(wait_until([&] { return project.pg("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND objid = 4711") == "1"; }));
     project.main().query("UPDATE ysdb.leases SET holder = 'another run'", soon());
     gate->query("SELECT pg_advisory_unlock(4711)", soon());
     run.join();
@@ -187,8 +187,8 @@ TEST_CASE("a statement that no transaction can hold gives way, too, when it find
     CommandResult result;
     std::jthread run([&] { result = project.ysdb({"up"}); });
     const std::string waits = "SELECT count(*) FROM pg_locks l JOIN pg_stat_activity s USING (pid) WHERE NOT l.granted AND s.query LIKE 'VACUUM FULL%' AND s.datname = current_database()";
-    REQUIRE(eventually([&] { return project.pg(waits) == "1"; }));
-    REQUIRE(eventually([&] { return project.pg(waits) == "0"; }));  // it was taken out of the queue: others get in
+    REQUIRE(wait_until([&] { return project.pg(waits) == "1"; }));
+    REQUIRE(wait_until([&] { return project.pg(waits) == "0"; }));  // it was taken out of the queue: others get in
     reader->query("COMMIT", soon());
     run.join();
     CAPTURE(result.err);
@@ -211,7 +211,7 @@ TEST_CASE("one that somebody else cancels is not taken for one that found no loc
     CommandResult result;
     std::jthread run([&] { result = project.ysdb({"up", "--lock-timeout", "30s"}); });
     const std::string one = "FROM pg_stat_activity WHERE query LIKE 'VACUUM FULL%' AND wait_event_type = 'Lock' AND datname = current_database()";
-    REQUIRE(eventually([&] { return project.pg("SELECT count(*) " + one) == "1"; }));
+    REQUIRE(wait_until([&] { return project.pg("SELECT count(*) " + one) == "1"; }));
     project.pg("SELECT count(pg_cancel_backend(pid)) " + one);
     run.join();
     CHECK(result.exit_code == 5);

@@ -35,7 +35,7 @@ TEST_CASE("on a read-only replica status, plan and verify work, up says what it 
     standby.copy(url, true);
     standby.start();
     configure(with_ports(url, {standby.port()}));
-    REQUIRE(eventually([&] { return lab.ysdb({"migrate", "status"}).exit_code == 0; }));
+    REQUIRE(wait_until([&] { return lab.ysdb({"migrate", "status"}).exit_code == 0; }));
     CHECK(lab.ysdb({"migrate", "up"}).exit_code == 0);  // nothing to apply
     file("0002_b.sql", "CREATE TABLE b (id int);");
     CHECK(has(lab.ysdb({"migrate", "status"}).out, "pending"));
@@ -68,7 +68,7 @@ TEST_CASE("a backfill waits in the middle while a standby that streams from the 
     standby.copy(url, true);
     standby.start();
     const auto there = open_store(store_at("standby", with_ports(url, {standby.port()})));
-    REQUIRE(eventually([&] { return ask("SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'") == "1"; }));
+    REQUIRE(wait_until([&] { return ask("SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'") == "1"; }));
 
     write_file_atomically(lab.directory() + "/ysdb.toml", "[stores.main]\nurl = \"" + url + "\"\n[migrate]\nstore = \"main\"\n");
     std::filesystem::create_directory(lab.directory() + "/migrations");
@@ -84,10 +84,10 @@ TEST_CASE("a backfill waits in the middle while a standby that streams from the 
     });
     auto up = std::async(std::launch::async, [&] { return lab.ysdb({"migrate", "up", "--log-format", "json"}); });
     const auto filled = [&] { return std::stoi(ask("SELECT count(*) FROM t WHERE n > 0")); };
-    REQUIRE(eventually([&] { return filled() >= 20; }));
+    REQUIRE(wait_until([&] { return filled() >= 20; }));
     there->sql()->query("SELECT pg_wal_replay_pause()", OutageLab::soon());
-    REQUIRE(eventually([&] { return there->sql()->query("SELECT pg_get_wal_replay_pause_state()", OutageLab::soon()).row(0).text(0) == "paused"; }));
-    REQUIRE(eventually([&] { return ask("SELECT coalesce(max(replay_lag) > interval '3 s', false) FROM pg_stat_replication") == "t"; }));   // it has looked since
+    REQUIRE(wait_until([&] { return there->sql()->query("SELECT pg_get_wal_replay_pause_state()", OutageLab::soon()).row(0).text(0) == "paused"; }));
+    REQUIRE(wait_until([&] { return ask("SELECT coalesce(max(replay_lag) > interval '3 s', false) FROM pg_stat_replication") == "t"; }));   // it has looked since
     const int stands_at = filled();
     CHECK(stands_at < 400);
     CHECK(up.wait_for(std::chrono::milliseconds(2'000)) == std::future_status::timeout);
@@ -100,5 +100,5 @@ TEST_CASE("a backfill waits in the middle while a standby that streams from the 
     CHECK(has(done.err, "replica '"));
     CHECK(has(done.err, " s behind"));
     CHECK(ask("SELECT min(n) || ' ' || max(n) FROM t") == "1 1");
-    CHECK(eventually([&] { return there->sql()->query("SELECT min(n) || ' ' || max(n) FROM t", OutageLab::soon()).row(0).text(0) == "1 1"; }));
+    CHECK(wait_until([&] { return there->sql()->query("SELECT min(n) || ' ' || max(n) FROM t", OutageLab::soon()).row(0).text(0) == "1 1"; }));
 }

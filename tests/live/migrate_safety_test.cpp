@@ -46,7 +46,7 @@ TEST_CASE("a partition whose concurrent detaching was cut off is finished, whoev
                 }
             }
         });
-        REQUIRE(eventually(pending));
+        REQUIRE(wait_until(pending));
         project.pg(kill);
         run.join();
         reader->query("COMMIT", soon());
@@ -135,12 +135,12 @@ TEST_CASE("while a statement waits, it is said who blocks it; while an index is 
     {
         const auto guard = watch.over(project.main(), *session, "", "ALTER TABLE a");
         std::jthread waiting([&] { session->query("ALTER TABLE a ADD COLUMN x int", soon()); });
-        CHECK(eventually([&] { return notes.said("ALTER TABLE a, "); }));
-        CHECK(eventually([&] { return notes.said("blocked by pid ") && notes.said("(a slow report, user "); }));
+        CHECK(wait_until([&] { return notes.said("ALTER TABLE a, "); }));
+        CHECK(wait_until([&] { return notes.said("blocked by pid ") && notes.said("(a slow report, user "); }));
         blocker->query("COMMIT", soon());
     }
     project.main().query("CREATE FUNCTION slow(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.02); RETURN $1; END'", soon());
     const auto guard = watch.over(project.main(), *session, "", "CREATE INDEX");
     std::jthread building([&] { session->query("CREATE INDEX ON a (slow(id))", soon()); });
-    CHECK(eventually([&] { return notes.said("building index"); }));
+    CHECK(wait_until([&] { return notes.said("building index"); }));
 }

@@ -161,7 +161,7 @@ TEST_CASE("PostgreSQL dies in the middle of a statement: up ends with 4, and onc
         site.ask("CREATE FUNCTION slow(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(seconds) FROM public.pace; RETURN 1; END'");
         site.file("0001_a.sql", each.file);
         auto up = std::async(std::launch::async, [&] { return site.up(); });
-        REQUIRE(eventually([&] { return site.ask("SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND wait_event = 'PgSleep' AND query LIKE '" + std::string(each.running) + "'") == "1"; }));
+        REQUIRE(wait_until([&] { return site.ask("SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND wait_event = 'PgSleep' AND query LIKE '" + std::string(each.running) + "'") == "1"; }));
         site.crash();
         const CommandResult cut = up.get();
         CAPTURE(cut.err);

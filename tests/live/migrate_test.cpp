@@ -205,12 +205,12 @@ TEST_CASE("one run works; a second one waits and finds nothing to do, or says wh
     gate->query("SELECT pg_advisory_lock(4711)", soon());
     CommandResult first, second;
     std::jthread one([&] { first = project.ysdb({"up", "--lock-timeout", "0s"}); });
-    REQUIRE(eventually([&] { return project.pg("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'ysdb migrate %' AND wait_event = 'advisory' AND datname = current_database()") == "1"; }));
+    REQUIRE(wait_until([&] { return project.pg("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'ysdb migrate %' AND wait_event = 'advisory' AND datname = current_database()") == "1"; }));
     const CommandResult refused = project.ysdb({"up", "--lock-wait", "0s"});
     CHECK(refused.exit_code == 6);
     CHECK(has(refused.err, "another run of ysdb migrate holds the lock: pid " + project.pg("SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'ysdb migrate %' AND datname = current_database()") + " (ysdb migrate "));
     std::jthread two([&] { second = project.ysdb({"up", "--output", "json"}); });
-    REQUIRE(eventually([&] { return project.pg("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'ysdb migrate %' AND datname = current_database()") == "2"; }));
+    REQUIRE(wait_until([&] { return project.pg("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'ysdb migrate %' AND datname = current_database()") == "2"; }));
     gate->query("SELECT pg_advisory_unlock(4711)", soon());
     one.join();
     two.join();
@@ -230,8 +230,8 @@ TEST_CASE("a statement that finds no lock gives way and is tried again until the
     CommandResult result;
     std::jthread run([&] { result = project.ysdb({"up", "--verbose"}); });
     // It gives up its place in the queue between tries: others get in.
-    REQUIRE(eventually([&] { return project.pg("SELECT count(*) FROM pg_locks l JOIN pg_stat_activity s USING (pid) WHERE NOT granted AND application_name LIKE 'ysdb migrate %' AND s.datname = current_database()") == "1"; }));
-    REQUIRE(eventually([&] { return project.pg("SELECT count(*) FROM pg_locks l JOIN pg_stat_activity s USING (pid) WHERE NOT granted AND application_name LIKE 'ysdb migrate %' AND s.datname = current_database()") == "0"; }));
+    REQUIRE(wait_until([&] { return project.pg("SELECT count(*) FROM pg_locks l JOIN pg_stat_activity s USING (pid) WHERE NOT granted AND application_name LIKE 'ysdb migrate %' AND s.datname = current_database()") == "1"; }));
+    REQUIRE(wait_until([&] { return project.pg("SELECT count(*) FROM pg_locks l JOIN pg_stat_activity s USING (pid) WHERE NOT granted AND application_name LIKE 'ysdb migrate %' AND s.datname = current_database()") == "0"; }));
     reader->query("COMMIT", soon());
     run.join();
     CAPTURE(result.err);

@@ -39,7 +39,7 @@ public:
         session_->query("SELECT pg_advisory_lock(7)", Deadline::after(Millis(20'000)));
     }
     bool somebody_waits() const {
-        return eventually([&] { return project_.pg("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 7 AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())") == "1"; },
+        return wait_until([&] { return project_.pg("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 7 AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())") == "1"; },
                           Millis(60'000));
     }
     void open() { session_.reset(); }

@@ -42,7 +42,7 @@ OwnCluster::OwnCluster(const std::vector<std::string>& settings, bool replicas) 
         direct(0).command({"CLUSTER", "MEET", "127.0.0.1", std::to_string(nodes_[i]->port()), bus}, soon());
     }
     const auto all = [&](const auto& what) {
-        return eventually([&] {
+        return wait_until([&] {
             for (std::size_t i = 0; i < count; ++i) {
                 if (!what(i)) return false;
             }
@@ -52,7 +52,7 @@ OwnCluster::OwnCluster(const std::vector<std::string>& settings, bool replicas) 
     bool ready = all([&](std::size_t i) { return info(i).find("cluster_known_nodes:" + std::to_string(count)) != std::string::npos; });
     for (std::size_t i = master_count; ready && i < count; ++i) {
         const std::string master = id(i - master_count);
-        ready = eventually([&] {
+        ready = wait_until([&] {
             try {
                 direct(i).command({"CLUSTER", "REPLICATE", master}, soon());
                 return true;
@@ -133,7 +133,7 @@ void OwnCluster::close_slot(std::uint16_t slot, std::size_t to) {
     };
     tell_others([](std::size_t) { return true; });
     const auto disagrees = [&](std::size_t i) { return alive_[i] && master_of(slot, i) != to; };
-    const bool agreed = eventually([&] {
+    const bool agreed = wait_until([&] {
         tell_others(disagrees);
         for (std::size_t i = 0; i < nodes_.size(); ++i) {
             if (disagrees(i)) return false;

@@ -46,7 +46,7 @@ public:
         if (owner_) REQUIRE(chown(directory_.path().c_str(), owner_->uid, owner_->gid) == 0);
         start_etcd();
         for (const char* name : {"n1", "n2"}) start_node(name);
-        REQUIRE(eventually([&] { return replica_ready(); }, Millis(90'000)));
+        REQUIRE(wait_until([&] { return replica_ready(); }, Millis(90'000)));
     }
     ~Cluster() {
         for (const Node& node : nodes_) kill(node);
@@ -121,7 +121,7 @@ private:
         etcd_ = start({"etcd", "--name", "e", "--data-dir", (directory_.path() / "etcd").string(), "--listen-client-urls", clients, "--advertise-client-urls", clients,
                        "--listen-peer-urls", peers, "--initial-advertise-peer-urls", peers, "--initial-cluster", "e=" + peers}, "etcd.log");
         // Before it has a leader Patroni would wait five seconds for the next try.
-        REQUIRE(eventually([&] { return lab::http_answers(etcd_port_, "/health", "true"); }, Millis(30'000)));
+        REQUIRE(wait_until([&] { return lab::http_answers(etcd_port_, "/health", "true"); }, Millis(30'000)));
     }
 
     void start_node(const std::string& name) {
@@ -209,16 +209,16 @@ TEST_CASE("the store follows the primary through a planned switchover and throug
 
     const Node& second = cluster.other(*first);
     cluster.switch_over(*first);
-    CHECK(eventually([&] { return serving(*store) == second.sql_port; }, Millis(30'000)));
+    CHECK(wait_until([&] { return serving(*store) == second.sql_port; }, Millis(30'000)));
     CHECK(open_store(cluster.config())->sql()->open_session("test", soon())->query("SELECT inet_server_port()", soon()).row(0).integer(0) == second.sql_port);
-    REQUIRE(eventually([&] { return cluster.replica_ready(); }, Millis(60'000)));
+    REQUIRE(wait_until([&] { return cluster.replica_ready(); }, Millis(60'000)));
 
     cluster.kill(second);
     const Failure at_once = failure_of([&] { store->sql()->query("SELECT 1", Deadline::after(Millis(3000))); });
     CHECK(at_once.error.code() == Code::connect);
     CHECK(at_once.error.retryable());
     CHECK(at_once.seconds < 4);
-    CHECK(eventually([&] { return serving(*store) == first->sql_port; }, Millis(90'000)));
+    CHECK(wait_until([&] { return serving(*store) == first->sql_port; }, Millis(90'000)));
     CHECK(store->probe(soon()).role == "primary");
     CHECK(serving(*open_store(cluster.config())) == first->sql_port);
 

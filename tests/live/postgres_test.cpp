@@ -97,7 +97,7 @@ TEST_CASE("a query waits for a free connection no longer than its deadline and s
     config.pool.max = 1;
     const auto store = open_store(config);
     std::jthread busy([&] { store->sql()->query("SELECT pg_sleep(1)", soon()); });
-    REQUIRE(eventually([&] {
+    REQUIRE(wait_until([&] {
         return store_config("main").name == "main" && open_store(store_config("main"))->sql()->query("SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(1)' AND state = 'active'", soon()).row(0).integer(0) > 0;
     }));
     const Error error = failure([&] { store->sql()->query("SELECT 1", Deadline::after(Millis(100))); });

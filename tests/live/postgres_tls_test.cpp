@@ -46,7 +46,7 @@ public:
         const auto session = open_store(plain_)->sql()->open_session("test", soon());
         session->query("ALTER SYSTEM SET ssl = on", soon());
         session->query("SELECT pg_reload_conf()", soon());
-        REQUIRE(eventually([&] { return loaded() != before; }));
+        REQUIRE(wait_until([&] { return loaded() != before; }));
     }
 
     // The server under a name and with libpq's parameters.

@@ -54,7 +54,7 @@ TEST_CASE("rows whose slot is on its way are written where they are, and wait wh
             write(*writer, table, {{at(13), {3, 7, "sol", "d"}}});
             written = true;
         });
-        CHECK(eventually([&] { return shared().errors("TRYAGAIN") > again; }));
+        CHECK(wait_until([&] { return shared().errors("TRYAGAIN") > again; }));
         CHECK_FALSE(written);
         shared().close_slot(slot, to);
     }
@@ -99,7 +99,7 @@ TEST_CASE("a row that is still on its old server while all that belongs to it is
                 write(*writer, table, {{at(13), {1, 7, next, "b"}}});
                 written = true;
             });
-            CHECK(eventually([&] { return written || shared().errors("TRYAGAIN") > again + 3; }));
+            CHECK(wait_until([&] { return written || shared().errors("TRYAGAIN") > again + 3; }));
             CHECK_FALSE(written);
             shared().move_keys(slot, from, to);   // refused where a key is on both sides
             shared().close_slot(slot, to);
@@ -184,7 +184,7 @@ TEST_CASE("no row that was flushed is lost with the master that had it, and writ
     int failed = 0;
     const auto tell = [&] {
         ++position;
-        CHECK(eventually([&] {
+        CHECK(wait_until([&] {
             try {
                 const Deadline deadline = Deadline::after(Millis(5'000));
                 writer->apply(batch_of(table, rows_at(0, 300, position, std::to_string(position))), deadline, none_rejected);
@@ -203,7 +203,7 @@ TEST_CASE("no row that was flushed is lost with the master that had it, and writ
     for (int i = 0; i < 10; ++i) tell();
     const std::size_t master = own.master_of(redis::key_slot(cache.key("h:1")));
     own.kill(master);
-    REQUIRE(eventually([&] { return own.master_of(redis::key_slot(cache.key("h:1"))) == master + 3; }));
+    REQUIRE(wait_until([&] { return own.master_of(redis::key_slot(cache.key("h:1"))) == master + 3; }));
     CHECK(count_of(cache.rows(), text_of(flushed, std::to_string(flushed))) == 300);
     for (int i = 0; i < 10; ++i) tell();
     // And one that dies while it is being written to: what was under way is told again.
@@ -211,7 +211,7 @@ TEST_CASE("no row that was flushed is lost with the master that had it, and writ
     {
         std::jthread killer([&] {
             own.direct(next).command({"CLIENT", "PAUSE", "20000", "WRITE"}, soon());
-            CHECK(eventually([&] {  // a transaction is under way there
+            CHECK(wait_until([&] {  // a transaction is under way there
                 for (const std::string& word : split(own.direct(next).command({"CLIENT", "LIST", "TYPE", "NORMAL"}, soon()).text, ' ')) {
                     if (word.starts_with("flags=") && word.find('b', 6) != std::string::npos) return true;
                 }
@@ -221,7 +221,7 @@ TEST_CASE("no row that was flushed is lost with the master that had it, and writ
         });
         for (int i = 0; i < 20; ++i) tell();
     }
-    REQUIRE(eventually([&] { return own.direct((master + 2) % 3).command({"CLUSTER", "INFO"}, soon()).text.find("cluster_state:ok") != std::string::npos; }));
+    REQUIRE(wait_until([&] { return own.direct((master + 2) % 3).command({"CLUSTER", "INFO"}, soon()).text.find("cluster_state:ok") != std::string::npos; }));
     for (int i = 0; i < 5; ++i) tell();
     CHECK(failed >= 1);
     CHECK(count_of(cache.rows(), text_of(position, std::to_string(position))) == 300);
@@ -234,7 +234,7 @@ TEST_CASE("a flush is none when a master died after it took rows and before a re
     const auto writer = cache.follow(cache.landing("h:{id}"), table);
     writer->apply(batch_of(table, rows_at(0, 600, 1, "a")), soon(), none_rejected);   // more than is kept: most are written by now
     own.kill(0);
-    REQUIRE(eventually([&] { return own.master_of(1) == 3; }));
+    REQUIRE(wait_until([&] { return own.master_of(1) == 3; }));
     const Failure failure = failure_of([&] {
         writer->apply(batch_of(table, rows_at(600, 1200, 1, "a")), soon(), none_rejected);
         writer->flush(soon());

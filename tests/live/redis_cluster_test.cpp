@@ -138,15 +138,15 @@ TEST_CASE("writers ride over the death of a master, and over one that is demoted
         }
         const auto goes_on = [&] {
             const int before = good;
-            return eventually([&] { return good > before + 2000; });
+            return wait_until([&] { return good > before + 2000; });
         };
         REQUIRE(goes_on());
         own.direct(4).command({"CLUSTER", "FAILOVER"}, soon());
-        REQUIRE(eventually([&] { return own.master_of(8000) == 4; }));
+        REQUIRE(wait_until([&] { return own.master_of(8000) == 4; }));
         CHECK(goes_on());
         CHECK(failed == 0);
         own.kill(0);
-        REQUIRE(eventually([&] { return own.master_of(1) == 3; }));
+        REQUIRE(wait_until([&] { return own.master_of(1) == 3; }));
         CHECK(goes_on());
     }
     CAPTURE(last);

@@ -35,7 +35,7 @@ public:
         for (const char* name : {"s1", "s2", "s3"}) {
             sentinels_.push_back(std::make_unique<RedisProcess>(directory_.path() / name, of_sentinel, std::vector<std::string>{"--sentinel"}));
         }
-        REQUIRE(eventually([&] { return replicas_streaming() == 1 && all_sentinels_ready(); }));
+        REQUIRE(wait_until([&] { return replicas_streaming() == 1 && all_sentinels_ready(); }));
     }
 
     StoreConfig config(const std::string& name = "mymaster") const {
@@ -113,7 +113,7 @@ std::string serving_port(Store& store) {
 
 bool goes_on(const Writers& writers) {
     const int before = writers.acknowledged();
-    return eventually([&] { return writers.acknowledged() > before + 20; });
+    return wait_until([&] { return writers.acknowledged() > before + 20; });
 }
 
 }  // namespace
@@ -127,7 +127,7 @@ TEST_CASE("writers ride over the death of the master: only calls in flight fail,
 
     group.master().signal(SIGKILL);
     const std::string new_master = std::to_string(group.replica().port());
-    CHECK(eventually([&] { return serving_port(*store) == new_master; }));
+    CHECK(wait_until([&] { return serving_port(*store) == new_master; }));
     CHECK(goes_on(writers));
     CHECK(writers.failed() <= 4);  // one a writer: what was under way
     CHECK(writers.failed_for_good() == 0);
@@ -143,11 +143,11 @@ TEST_CASE("writers leave a master that hangs, or was demoted, for the new one") 
     SUBCASE("a planned failover") {
         const auto sentinel = open_store(store_at("s", "redis://" + group.sentinel(0).address()));
         redis::as_redis(*sentinel).command({"SENTINEL", "FAILOVER", "mymaster"}, soon());
-        CHECK(eventually([&] { return serving_port(*store) == new_master; }));
+        CHECK(wait_until([&] { return serving_port(*store) == new_master; }));
     }
     SUBCASE("a master that is stopped") {
         group.master().signal(SIGSTOP);
-        CHECK(eventually([&] { return serving_port(*store) == new_master; }));
+        CHECK(wait_until([&] { return serving_port(*store) == new_master; }));
         group.master().signal(SIGCONT);
     }
     CHECK(goes_on(writers));
@@ -212,7 +212,7 @@ TEST_CASE("changes go on with the next master, and no row that was flushed is lo
     int failed = 0;
     const auto tell = [&] {
         ++position;
-        CHECK(eventually([&] {
+        CHECK(wait_until([&] {
             try {
                 const Deadline deadline = Deadline::after(Millis(5'000));
                 writer->apply(batch_of(table, all_rows(position)), deadline, [](std::size_t, RejectedRow) {});
@@ -229,7 +229,7 @@ TEST_CASE("changes go on with the next master, and no row that was flushed is lo
     };
     for (int i = 0; i < 20; ++i) tell();
     group.master().signal(SIGKILL);
-    CHECK(eventually([&] { return serving_port(*store) == new_master; }));
+    CHECK(wait_until([&] { return serving_port(*store) == new_master; }));
     for (std::int64_t id = 0; id < 200; id += 50) {
         CHECK(redis::as_redis(*store).command({"HGET", "h:" + std::to_string(id), "coin"}, soon()).text == std::to_string(position));
     }

@@ -111,10 +111,10 @@ TEST_CASE("with a time to live a tag lists what is there, and goes with its last
     const auto writer = cache.follow("h:{id}", "hash", {"user:{user_id}"}, table, Millis(700));
     write(*writer, table, {{at(1), {1, 7, "eth", {}}}});
     CHECK(cache.members("user:7") == "h:1 ");
-    CHECK(eventually([&] { return cache->command({"EXISTS", cache.key("h:1")}, soon()).integer == 0; }));
+    CHECK(wait_until([&] { return cache->command({"EXISTS", cache.key("h:1")}, soon()).integer == 0; }));
     write(*writer, table, {{at(2), {2, 7, "eth", {}}}});
     CHECK(cache.members("user:7") == "h:2 ");   // the expired one is taken out with it
-    CHECK(eventually([&] { return cache->command({"EXISTS", cache.key("user:7"), cache.key("h:2"), "ysdb:tags:" + cache.key("h:2")}, soon()).integer == 0; }));
+    CHECK(wait_until([&] { return cache->command({"EXISTS", cache.key("user:7"), cache.key("h:2"), "ysdb:tags:" + cache.key("h:2")}, soon()).integer == 0; }));
 }
 
 TEST_CASE("a copy puts its rows into their tags, and takes those out that it does not hold") {

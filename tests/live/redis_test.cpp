@@ -151,6 +151,6 @@ TEST_CASE("a pooled connection that the server closed meanwhile is replaced with
     const std::string id = std::to_string(keys->command({"CLIENT", "ID"}, soon()).integer);
     redis::Session other = keys->open_session(soon());
     other.command({"CLIENT", "KILL", "ID", id}, soon());
-    REQUIRE(eventually([&] { return other.command({"CLIENT", "LIST", "ID", id}, soon()).text.empty(); }));
+    REQUIRE(wait_until([&] { return other.command({"CLIENT", "LIST", "ID", id}, soon()).text.empty(); }));
     CHECK(keys->command({"PING"}, soon()).text == "PONG");
 }

@@ -24,10 +24,10 @@ public:
     void down() { apply_schema(*context_, "solana", "ticks", Direction::down); }
     // Rows are there to read once the write-ahead log has been applied.
     bool counts(const std::string& table, std::int64_t rows) {
-        return eventually([&] { return query("SELECT count() FROM " + table).row(0).integer(0) == rows; });
+        return wait_until([&] { return query("SELECT count() FROM " + table).row(0).integer(0) == rows; });
     }
     bool applied(const std::string& table) {
-        return eventually([&] {
+        return wait_until([&] {
             const SqlResult wal = query("SELECT writerTxn, sequencerTxn FROM wal_tables() WHERE name = '" + table + "'");
             return wal.rows() == 1 && wal.row(0).text(0) == wal.row(0).text(1);
         });
@@ -86,7 +86,7 @@ TEST_CASE("the last state of a position wins") {
     for (const char* amount : {"1.0", "2.0"}) {
         ticks.query(std::string("INSERT INTO positions VALUES (to_timestamp('2026-11-01T00:00:00', 'yyyy-MM-ddTHH:mm:ss'), 't1', 'SOL', ") + amount + ", 190.0, 191.0, 1.0)");
     }
-    CHECK(eventually([&] {
+    CHECK(wait_until([&] {
         const SqlResult rows = ticks.query("SELECT amount FROM positions");
         return rows.rows() == 1 && rows.row(0).real(0) == 2.0;
     }));

@@ -225,7 +225,7 @@ RedisProcess::RedisProcess(const std::filesystem::path& directory, std::vector<s
     options.argv.insert(options.argv.end(), arguments.begin(), arguments.end());
     options.output_file = (directory / "log").string();
     process_ = spawn(options);
-    const bool up = eventually([&] {
+    const bool up = wait_until([&] {
         const int fd = connect_to_loopback(port_);
         if (fd >= 0) close(fd);
         return fd >= 0;

@@ -27,7 +27,7 @@ TEST_CASE("ClickHouse killed in the middle of a copy: exit 8 in bounded time, an
     lab.up();
     lab.fill(200'000);
     auto copy = std::async(std::launch::async, [&] { return lab.ysdb(slow_copy); });
-    REQUIRE(eventually([&] { return lab.staged() > 5'000; }));
+    REQUIRE(wait_until([&] { return lab.staged() > 5'000; }));
     REQUIRE(lab.ysdb({"lab", "kill", "clickhouse", "--dir", "lab"}).exit_code == 0);
     const CommandResult killed = copy.get();
     CAPTURE(killed.err);
@@ -43,7 +43,7 @@ TEST_CASE("ClickHouse restarted in the middle of a copy: the copy goes on by its
     lab.up();
     lab.fill(200'000);
     auto copy = std::async(std::launch::async, [&] { return lab.ysdb({"sync", "snapshot", "--batch", "64KiB", "--workers", "2"}); });
-    REQUIRE(eventually([&] { return lab.staged() > 5'000; }));
+    REQUIRE(wait_until([&] { return lab.staged() > 5'000; }));
     REQUIRE(lab.ysdb({"lab", "kill", "clickhouse", "--dir", "lab"}).exit_code == 0);
     REQUIRE(lab.ysdb({"lab", "start", "clickhouse", "--dir", "lab"}).exit_code == 0);
     const CommandResult result = copy.get();
@@ -59,7 +59,7 @@ TEST_CASE("PostgreSQL killed in the middle of a copy: exit 8, and the same comma
     lab.up();
     lab.fill(200'000);
     auto copy = std::async(std::launch::async, [&] { return lab.ysdb(slow_copy); });
-    REQUIRE(eventually([&] { return lab.staged() > 5'000; }));
+    REQUIRE(wait_until([&] { return lab.staged() > 5'000; }));
     REQUIRE(lab.ysdb({"lab", "kill", "postgres", "--dir", "lab"}).exit_code == 0);
     CHECK(copy.get().exit_code == 8);
     REQUIRE(lab.ysdb({"lab", "start", "postgres", "--dir", "lab"}).exit_code == 0);
@@ -76,7 +76,7 @@ TEST_CASE("Ctrl-C drains, says where it stopped, and ends with 130") {
     options.cwd = lab.directory();
     options.output_file = lab.directory() + "/out";
     const ProcessId process = spawn(options);
-    REQUIRE(eventually([&] { return lab.staged() > 5'000; }));
+    REQUIRE(wait_until([&] { return lab.staged() > 5'000; }));
     send_signal(process, SIGINT);
     int status = 0;
     REQUIRE(waitpid(process.pid, &status, 0) == process.pid);

@@ -157,7 +157,7 @@ TEST_CASE("a second run of the same set ends with exit 6 and says who holds the 
     Site site;
     site.source("CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT g, repeat(md5(g::text), 8) FROM generate_series(1, 200000) g; ANALYZE t");
     auto first = std::async(std::launch::async, [&] { return site.ysdb({"sync", "snapshot", "--batch", "64KiB", "--workers", "1"}); });
-    REQUIRE(eventually([&] { return site.target("SELECT count() FROM system.tables WHERE database = currentDatabase() AND name LIKE '%staging%'").row(0).integer(0) == 1; }));
+    REQUIRE(wait_until([&] { return site.target("SELECT count() FROM system.tables WHERE database = currentDatabase() AND name LIKE '%staging%'").row(0).integer(0) == 1; }));
     const CommandResult second = site.ysdb({"sync", "snapshot"});
     CHECK(second.exit_code == 6);
     CHECK(second.err.find("ysdb sync snapshot") != std::string::npos);

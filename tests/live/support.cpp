@@ -119,7 +119,7 @@ std::uint64_t random_seed() {
     return seed;
 }
 
-bool eventually(const std::function<bool()>& condition, Millis limit) {
+bool wait_until(const std::function<bool()>& condition, Millis limit) {
     const Deadline deadline = Deadline::after(limit);
     while (!condition()) {
         if (deadline.passed()) return false;

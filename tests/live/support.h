@@ -77,6 +77,6 @@ bool soak();
 std::uint64_t random_seed();
 
 // Polls until the condition holds; false at the deadline.
-bool eventually(const std::function<bool()>& condition, Millis limit = Millis(20'000));
+bool wait_until(const std::function<bool()>& condition, Millis limit = Millis(30'000));
 
 }  // namespace ysdb::test

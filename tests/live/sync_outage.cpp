@@ -75,7 +75,7 @@ void SyncLab::start(const std::string& server) const {
 void SyncLab::fill_disk() const {
     const std::string disk = directory_ + "/lab/clickhouse";
     // What is used grows while this looks: a size below it is refused.
-    REQUIRE(eventually([&] {
+    REQUIRE(wait_until([&] {
         struct statvfs now {};
         REQUIRE(statvfs(disk.c_str(), &now) == 0);
         const auto used = (now.f_blocks - now.f_bfree) * now.f_frsize;

@@ -129,7 +129,4 @@ private:
     int code_ = -1;
 };
 
-// eventually(), with the patience that a run of ysdb under load needs.
-inline bool wait_until(const std::function<bool()>& condition, Millis limit = Millis(30'000)) { return eventually(condition, limit); }
-
 }  // namespace ysdb::test
