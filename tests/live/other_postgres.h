@@ -50,7 +50,7 @@ class OtherPostgres {
 public:
     // `root`: a directory with a lab in lab/, of which PostgreSQL is up.
     OtherPostgres(const std::string& root, const std::string& name)
-        : directory_(root + "/" + name), programs_(lab::load_state(std::filesystem::canonical(root + "/lab"))->servers.at("postgres").install + "/bin/"),
+        : root_(root), directory_(root + "/" + name), programs_(lab::load_state(std::filesystem::canonical(root + "/lab"))->servers.at("postgres").install + "/bin/"),
           owner_(lab::server_owner(directory_)), port_(lab::choose_port()) {
         std::filesystem::create_directories(directory_);
         if (owner_) REQUIRE(chown(directory_.c_str(), owner_->uid, owner_->gid) == 0);
@@ -59,14 +59,22 @@ public:
     OtherPostgres(const OtherPostgres&) = delete;
     OtherPostgres& operator=(const OtherPostgres&) = delete;
 
-    // A copy of the server at `url`: a standby of it, or what an archive keeps.
+    // Majors that were fetched have only the server's own programs.
+    bool has(const std::string& program) const { return std::filesystem::exists(programs_ + program); }
+
+    // A copy of the lab's server, whose url this is: a standby of it, or what an archive keeps.
     void copy(const std::string& url, bool standby) const {
+        if (!has("pg_basebackup")) {
+            const std::string password = url.substr(0, url.rfind('@')).substr(url.rfind(':', url.rfind('@')) + 1);
+            return copy_files(store_at("main", url), standby ? "host=127.0.0.1 port=" + std::to_string(port_in(url)) + " user=lab password=" + password : "");
+        }
         std::vector<std::string> arguments{"-d", url, "-D", data(), "-X", "stream", "-c", "fast", "--no-sync"};
         if (standby) arguments.push_back("-R");
         run("pg_basebackup", arguments);
     }
-    // The same for majors that come without pg_basebackup: by the backup functions, of the server whose files are in `files`.
-    void copy_files(const StoreConfig& server, const std::string& files, const std::string& conninfo) const {
+    // The same for majors that come without pg_basebackup: by the backup functions. `conninfo` of the server it is to be a standby of; empty: of none.
+    void copy_files(const StoreConfig& server, const std::string& conninfo) const {
+        const std::string files = root_ + "/lab/postgres/data";
         const auto soon = [] { return Deadline::after(Millis(60'000)); };
         const auto session = open_store(server)->sql()->open_session("backup", soon());
         session->query("SELECT pg_backup_start('standby', true)", soon());
@@ -77,6 +85,7 @@ public:
         }
         std::filesystem::remove(data() + "/postmaster.pid");
         own("/backup_label", label);
+        if (conninfo.empty()) return;
         own("/standby.signal", "");
         std::ofstream(data() + "/postgresql.auto.conf", std::ios::app) << "primary_conninfo = '" << conninfo << "'\n";
     }
@@ -123,7 +132,7 @@ private:
         }
         return options;
     }
-    std::string directory_, programs_;
+    std::string root_, directory_, programs_;
     std::optional<lab::Owner> owner_;
     std::vector<std::string> options_;
     int port_;

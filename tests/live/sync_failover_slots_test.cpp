@@ -17,7 +17,7 @@ struct Pair {
     explicit Pair(bool careful) : lab("17"), day(lab, 1'000), standby(lab.directory(), "standby"), old{day.source().url}, fresh{with_ports(old.url, {standby.port()})} {
         old.ask("SELECT pg_create_physical_replication_slot('standby', true)");
         const std::string password = old.url.substr(0, old.url.rfind('@')).substr(old.url.rfind(':', old.url.rfind('@')) + 1), name = old.url.substr(old.url.rfind('/') + 1);
-        standby.copy_files(day.source(), lab.directory() + "/lab/postgres/data",
+        standby.copy_files(day.source(),
                            "host=127.0.0.1 port=" + std::to_string(port_in(old.url)) + " user=lab password=" + password + " dbname=" + name + " application_name=standby");
         for (const auto& [option, value] : std::map<std::string, std::string>{{"hot_standby_feedback", "on"}, {"sync_replication_slots", "on"}, {"primary_slot_name", "standby"},
                                                                               {"synchronous_standby_names", ""}, {"synchronized_standby_slots", ""}, {"wal_receiver_status_interval", "1s"}}) {

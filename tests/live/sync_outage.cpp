@@ -32,9 +32,11 @@ constexpr const char* roomy = "size=2g,mode=0777";
 SyncLab::SyncLab(const std::string& postgres, bool kafka) : directory_("/tmp/ysdb_" + unique_name()) {
     fs::create_directories(directory_);
     fs::permissions(directory_, fs::perms(0755));
+    const char* const given = std::getenv("YSDB_TEST_POSTGRES");
+    const std::string major = postgres.empty() && given != nullptr ? given : postgres;
     const auto up = [&](const std::string& servers) {
         std::vector<std::string> arguments{"lab", "up", "--dir", "lab", "--only", servers};
-        if (!postgres.empty()) arguments.insert(arguments.end(), {"--postgres", postgres});
+        if (!major.empty()) arguments.insert(arguments.end(), {"--postgres", major});
         const CommandResult result = ysdb(arguments);
         REQUIRE_MESSAGE(result.exit_code == 0, result.err);
     };
@@ -309,7 +311,12 @@ void live_through(SyncLab& lab, Fault fault, Moment moment, std::uint64_t seed) 
     if (writer == nullptr) begin_writing();
     if (fault == Fault::kill_ysdb) run->wait();
     else CHECK_MESSAGE(wait_until([&] { return complaints() >= before + patience; }), "the outage was not noticed: " << run->log());
-    if (fault != Fault::kill_postgres) CHECK(writer->commits_more(20));
+    // Of a soak, as long as no timeout on the way lasts.
+    const Deadline hang = Deadline::after(Millis(soak() && fault == Fault::stop_clickhouse ? 60'000 : 0));
+    if (fault != Fault::kill_postgres) {
+        do CHECK(writer->commits_more(20));
+        while (!hang.passed());
+    }
     switch (fault) {
         case Fault::kill_ysdb: run = day.run(); break;
         case Fault::kill_postgres: lab.start("postgres"); break;

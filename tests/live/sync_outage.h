@@ -19,7 +19,7 @@ namespace ysdb::test {
 // PostgreSQL and ClickHouse of the test's own, each behind a Relay. As root ClickHouse's disk is a small one that can be filled.
 class SyncLab {
 public:
-    // `postgres`: a major that `ysdb lab fetch` brings; empty: the distribution's. `kafka`: a broker as well, without a relay: it tells its own address.
+    // `postgres`: a major that `ysdb lab fetch` brings; empty: what YSDB_TEST_POSTGRES says, or the distribution's. `kafka`: a broker as well, without a relay: it tells its own address.
     explicit SyncLab(const std::string& postgres = {}, bool kafka = false);
     ~SyncLab();
     SyncLab(const SyncLab&) = delete;

@@ -16,10 +16,12 @@ using namespace ysdb::test;
 
 namespace {
 
-// The distribution's PostgreSQL; of a soak also the newest that was fetched.
+// The distribution's PostgreSQL; of a soak also those that were fetched.
 std::vector<std::string> versions() {
     std::vector<std::string> found{""};
-    if (soak() && lab::find_fetched("postgres-18", default_cache_dir())) found.emplace_back("18");
+    for (const std::string major : {"17", "18"}) {
+        if (soak() && lab::find_fetched("postgres-" + major, default_cache_dir())) found.push_back(major);
+    }
     return found;
 }
 
@@ -34,9 +36,15 @@ TEST_CASE("every fault at every moment") {
     for (const std::string& version : versions()) {
         CAPTURE(version);
         SyncLab lab(version);
+        if (!lab.can_fill_disk()) MESSAGE("SKIPPED: full disks: a file system cannot be mounted here");
         for (const Fault fault : {Fault::kill_ysdb, Fault::kill_postgres, Fault::kill_clickhouse, Fault::stop_clickhouse, Fault::cut_network, Fault::stall_network, Fault::disk_full}) {
             if (fault == Fault::disk_full && !lab.can_fill_disk()) continue;
-            for (const Moment moment : {Moment::copying, Moment::streaming, Moment::between, Moment::columns}) live_through(lab, fault, moment, seed++);
+            for (const Moment moment : {Moment::copying, Moment::streaming, Moment::between, Moment::columns}) {
+                const auto begun = SteadyClock::now();
+                live_through(lab, fault, moment, seed++);
+                MESSAGE((version.empty() ? "the distribution's PostgreSQL" : "PostgreSQL " + version) << ", " << text(fault) << " " << text(moment) << ": "
+                                                                                                       << std::chrono::duration_cast<std::chrono::seconds>(SteadyClock::now() - begun).count() << " s");
+            }
         }
     }
 }
