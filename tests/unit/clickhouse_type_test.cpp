@@ -85,3 +85,30 @@ TEST_CASE("each type of PostgreSQL has a ClickHouse column that holds it") {
     CHECK(column_type(array_of(postgres(TypeKind::text, false))) == "Array(Nullable(String))");
     CHECK(column_type(array_of(postgres(TypeKind::enumeration, false))) == "Array(Nullable(String))");
 }
+
+TEST_CASE("a column holds another's values when none of them becomes another one") {
+    const auto held = [](const char* to, const char* from) { return holds(parse_type(to), parse_type(from)); };
+    for (const char* type : {"Int32", "String", "Nullable(Decimal(10, 2))", "DateTime64(6, 'UTC')", "Array(Nullable(String))", "Enum8('a' = 1)", "FixedString(3)", "IPv6", "Bool", "UUID", "Date32"}) CHECK(held(type, type));
+    CHECK(held("Nullable(String)", "String"));
+    CHECK_FALSE(held("String", "Nullable(String)"));
+    CHECK(held("LowCardinality(String)", "String"));
+    CHECK(held("Int64", "Int16"));
+    CHECK_FALSE(held("Int32", "Int64"));
+    CHECK_FALSE(held("Int64", "UInt8"));
+    CHECK(held("UInt64", "UInt32"));
+    CHECK_FALSE(held("String", "Int32"));
+    CHECK_FALSE(held("Int32", "String"));
+    CHECK(held("Float64", "Float32"));
+    CHECK(held("Decimal(20, 4)", "Decimal(10, 2)"));
+    CHECK(held("Decimal(20, 12)", "Decimal(10, 2)"));
+    CHECK_FALSE(held("Decimal(10, 4)", "Decimal(10, 2)"));
+    CHECK_FALSE(held("Decimal(20, 1)", "Decimal(10, 2)"));
+    CHECK_FALSE(held("DateTime64(3)", "DateTime64(6)"));
+    CHECK(held("DateTime64(6)", "DateTime64(6, 'UTC')"));
+    CHECK_FALSE(held("Date", "Date32"));
+    CHECK(held("Array(Int64)", "Array(Int32)"));
+    CHECK_FALSE(held("Array(Int32)", "Int32"));
+    CHECK_FALSE(held("Enum8('a' = 1)", "Enum8('a' = 1, 'b' = 2)"));
+    CHECK_FALSE(held("FixedString(3)", "FixedString(4)"));
+    CHECK_FALSE(held("IPv4", "IPv6"));
+}

@@ -71,7 +71,7 @@ public:
             live_exists_ = true;
         }
         for (const TableRef& table : targets()) alter(table, changes, deadline);
-        freeze_what_lacks_columns(deadline);
+        freeze_what_cannot_follow(deadline);
         if (live_exists_ && !live_frozen_) {
             const auto now = catalog_.find(live_, deadline);
             if (now && !made_here(*now)) check_structure(source, catalog_.describe(live_, deadline), *now);
@@ -172,7 +172,7 @@ private:
             source_ = source;
             pending_.rows = Batch(&source_);
         }
-        freeze_what_lacks_columns(deadline);
+        freeze_what_cannot_follow(deadline);
     }
 
     std::vector<TableRef> targets() const {
@@ -182,12 +182,17 @@ private:
         return tables;
     }
 
-    // A table that is copied anew since it could not follow a change of columns: the live one stays as it is until the copy takes its place.
-    void freeze_what_lacks_columns(Deadline deadline) {
-        if (!staging_ || !live_exists_) return;
-        const TableInfo live = catalog_.describe(live_, deadline);
-        live_frozen_ = live_frozen_ || std::any_of(source_.columns.begin(), source_.columns.end(), [&](const ColumnInfo& wanted) {
-            return std::none_of(live.columns.begin(), live.columns.end(), [&](const ColumnInfo& c) { return c.name == wanted.name; });
+    // A table that is copied anew since it could not follow a change of columns: the live one stays as it is until the copy takes its place. It lacks
+    // a column, or has one of a type that does not hold what the copy's does: the server would refuse values, or make others of them.
+    void freeze_what_cannot_follow(Deadline deadline) {
+        if (!staging_ || !live_exists_ || live_frozen_) return;
+        const TableInfo live = catalog_.describe(live_, deadline), copy = catalog_.describe(*staging_, deadline);
+        const auto find = [](const TableInfo& table, const std::string& name) {
+            return std::find_if(table.columns.begin(), table.columns.end(), [&](const ColumnInfo& c) { return c.name == name; });
+        };
+        live_frozen_ = std::any_of(source_.columns.begin(), source_.columns.end(), [&](const ColumnInfo& wanted) {
+            const auto here = find(live, wanted.name), there = find(copy, wanted.name);
+            return here == live.columns.end() || (there != copy.columns.end() && !holds(parse_type(here->type.native), parse_type(there->type.native)));
         });
     }
 
@@ -280,7 +285,7 @@ private:
     TableInfo source_;
     bool live_exists_ = false;
     std::optional<TableRef> staging_;
-    bool live_frozen_ = false;           // lacks columns of the copy that is being made
+    bool live_frozen_ = false;           // cannot take the rows of the copy that is being made
     Version truncated_;                  // while copying: the last truncation
     ChangeBatch pending_{Batch(), {}, {}};
     std::vector<Told> told_;

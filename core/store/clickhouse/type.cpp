@@ -179,6 +179,30 @@ WireType parse_type(std::string_view text) {
     return type;
 }
 
+bool holds(const WireType& to, const WireType& from) {
+    if (from.nullable && !to.nullable) return false;
+    switch (from.kind) {
+        case WireKind::int8:
+        case WireKind::int16:
+        case WireKind::int32:
+        case WireKind::int64:
+            return (to.kind == WireKind::int8 || to.kind == WireKind::int16 || to.kind == WireKind::int32 || to.kind == WireKind::int64) && to.size >= from.size;
+        case WireKind::uint8:
+        case WireKind::uint16:
+        case WireKind::uint32:
+        case WireKind::uint64:
+            return (to.kind == WireKind::uint8 || to.kind == WireKind::uint16 || to.kind == WireKind::uint32 || to.kind == WireKind::uint64) && to.size >= from.size;
+        case WireKind::float32: return to.kind == WireKind::float32 || to.kind == WireKind::float64;
+        case WireKind::decimal: return to.kind == WireKind::decimal && to.scale >= from.scale && to.precision - to.scale >= from.precision - from.scale;
+        case WireKind::datetime64: return to.kind == WireKind::datetime64 && to.scale == from.scale;   // more digits are fewer years
+        case WireKind::fixed_string: return to.kind == WireKind::fixed_string && to.size == from.size;
+        case WireKind::enumeration: return to.kind == WireKind::enumeration && to.labels == from.labels;
+        case WireKind::array: return to.kind == WireKind::array && holds(*to.element, *from.element);
+        case WireKind::other: return to.kind == WireKind::other && to.name == from.name;
+        default: return to.kind == from.kind;
+    }
+}
+
 Type to_type(std::string_view text) {
     Type type = type_of(parse_type(text));
     type.native = text;

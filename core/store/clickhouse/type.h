@@ -41,6 +41,9 @@ struct WireType {
 // "Nullable(Decimal(36, 18))". What is not known becomes `other`; nothing is refused.
 WireType parse_type(std::string_view text);
 
+// Whether a column of the type `to` holds every value of one of the type `from` as the same value, when the server converts them.
+bool holds(const WireType& to, const WireType& from);
+
 // A column of ClickHouse in our terms. `native` is the text as given.
 Type to_type(std::string_view text);
 
