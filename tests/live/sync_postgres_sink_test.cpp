@@ -223,6 +223,29 @@ TEST_CASE("a table that could not follow its source keeps what readers know unti
     CHECK(site.text("SELECT count(*) FROM t WHERE w = '2026-01-06 01:00:00'") == "2");
 }
 
+TEST_CASE("a column whose type changed in the source gets it with the new copy; one that somebody chose for what the source still tells keeps it") {
+    SinkSite site;
+    site.source("CREATE TABLE t (id int PRIMARY KEY, code int, born int, total int, note text, doc text); INSERT INTO t SELECT g, g, g, g, g, '{\"g\": ' || g || '}' FROM generate_series(1, 100) g");
+    site.sink("CREATE TABLE t (id bigint PRIMARY KEY, code int, born int, total bigint, note varchar(5), doc jsonb)");
+    site.catch_up();
+    CHECK(site.equal());
+    site.source("ALTER TABLE t ALTER code TYPE text USING 'n' || code, ALTER born TYPE bigint USING born * 10000000000, ALTER total TYPE bigint USING total * 10000000000, ALTER note TYPE varchar(9) USING upper(note)");
+    site.catch_up(8);
+    CHECK(site.state("public.t", "aggregates") == "halted");
+    site.source("INSERT INTO t VALUES (101, 'while halted', 70000000000, 70000000000, 'n', '{}')");
+    REQUIRE(site.ysdb({"sync", "reset", "public.t", "--yes"}).exit_code == 0);
+    // Killed with the copy as good as done: the next begins anew, and knows as much.
+    CHECK(site.ysdb({"sync", "run", "--until-caught-up"}, {{"YSDB_FAULT", "postgres.copy.finish.before"}}).exit_code == 128 + SIGKILL);
+    site.catch_up();
+    site.source("UPDATE t SET code = 'x' WHERE id = 1");
+    site.catch_up();
+    CHECK(site.text("SELECT string_agg(format_type(atttypid, atttypmod), ', ' ORDER BY attnum) FROM pg_attribute WHERE attrelid = 't'::regclass AND attnum > 0") ==
+          "bigint, text, bigint, bigint, character varying(5), jsonb");
+    CHECK(site.ask_source("SELECT count(*) FROM ysdb.dead_letters").row(0).integer(0) == 0);
+    CHECK(site.text("SELECT code || born FROM t WHERE id = 101") == "while halted70000000000");
+    CHECK(site.equal());
+}
+
 TEST_CASE("a table whose source has another primary key can be copied anew, and is unique by that one") {
     SinkSite site;
     site.source("CREATE TABLE t (id int PRIMARY KEY, w int NOT NULL); INSERT INTO t SELECT g, g FROM generate_series(1, 100) g");

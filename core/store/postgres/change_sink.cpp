@@ -28,11 +28,14 @@ namespace {
 
 using Params = std::vector<std::optional<std::string>>;
 
+// Each file by itself: what is there already may be another role's.
 void make_tables(Connection& connection, Deadline deadline) {
-    if (connection.query("SELECT to_regclass('ysdb.sync_epochs') IS NOT NULL", deadline).row(0).truth(0)) return;
-    connection.query("BEGIN; SELECT pg_advisory_xact_lock(hashtext('ysdb sync tables'))", deadline);   // two sets may prepare at once
-    connection.query(embedded_file("sql/ysdb/postgres/landings.sql"), deadline);
-    connection.query("COMMIT", deadline);
+    for (const auto& [last, file] : {std::pair{"sync_epochs", "sql/ysdb/postgres/landings.sql"}, std::pair{"sync_landing_types", "sql/ysdb/postgres/landing_types.sql"}}) {
+        if (connection.query("SELECT to_regclass('ysdb." + std::string(last) + "') IS NOT NULL", deadline).row(0).truth(0)) continue;
+        connection.query("BEGIN; SELECT pg_advisory_xact_lock(hashtext('ysdb sync tables'))", deadline);   // two sets may prepare at once
+        connection.query(embedded_file(file), deadline);
+        connection.query("COMMIT", deadline);
+    }
 }
 
 class Follower final : public ChangeWriter {
@@ -233,12 +236,24 @@ private:
     // stays as it is until the copy is whole. A table that somebody prepared is theirs to mend: take_shape() refuses it.
     bool fits(Connection& connection, const TableInfo& source, Deadline deadline) const {
         try {
-            check_key(connection, shape_of(source, postgres::describe(connection, place_.store, live_, deadline)), deadline);
-            return true;
+            const TableInfo live = postgres::describe(connection, place_.store, live_, deadline);
+            check_key(connection, shape_of(source, live), deadline);
+            return std::all_of(source.columns.begin(), source.columns.end(), [&](const ColumnInfo& column) { return stays(column, live); });
         } catch (const Error& error) {
             if (error.code() != Code::refused) throw;
             return false;
         }
+    }
+
+    // Whether a column that is there keeps its type. One that takes only some of the values (a number's column some texts) was chosen for what the
+    // source had: when that is of another type since, it no longer counts.
+    bool stays(const ColumnInfo& column, const TableInfo& table) const {
+        const auto there = std::find_if(table.columns.begin(), table.columns.end(), [&](const ColumnInfo& c) { return c.name == column.name; });
+        if (there == table.columns.end()) return false;
+        const Type sent = sent_as(column);
+        if (!assigned("", sent, there->type)) return false;
+        const auto before = sent_.find(column.name);
+        return before == sent_.end() || before->second == sent.native || holds_every(there->type, sent);
     }
 
     // Gives the table the columns, types and key that its copy has, within the copy's transaction: readers wait for that to end.
@@ -254,7 +269,7 @@ private:
             const auto there = find(live, shape_.names[i]);
             if (there == live.columns.end()) {
                 statements.push_back(alter + "ADD COLUMN " + name + " " + type);
-            } else if (!assigned("", shape_.sent.columns[i].type, there->type)) {
+            } else if (!stays(shape_.source.columns[i], live)) {
                 statements.insert(statements.begin(), empty);   // no row's value has to become one of the new type
                 statements.push_back(alter + "ALTER COLUMN " + name + " DROP DEFAULT");
                 statements.push_back(alter + "ALTER COLUMN " + name + " TYPE " + type + " USING " + name + "::text::" + type);
@@ -322,6 +337,9 @@ private:
         const SqlResult known = connection_->query("SELECT applied FROM ysdb.sync_landings WHERE set_name = $1 AND target = $2", mine, deadline);
         if (known.rows() > 0) {
             applied_ = parse_version(known.row(0).text(0)).value_or(Version{});
+            const SqlResult types = connection_->query("SELECT column_name, sent FROM ysdb.sync_landing_types WHERE set_name = $1 AND target = $2", mine, deadline);
+            sent_.clear();
+            for (std::size_t i = 0; i < types.rows(); ++i) sent_[types.row(i).text(0)] = types.row(i).text(1);
             return;
         }
         if (connection_->query("SELECT EXISTS (SELECT FROM " + quote(live_) + ")", deadline).row(0).truth(0)) {
@@ -357,8 +375,7 @@ private:
         std::vector<std::string> key;
         for (const ColumnInfo& column : source.columns) {
             const auto there = std::find_if(like.columns.begin(), like.columns.end(), [&](const ColumnInfo& c) { return c.name == column.name; });
-            const bool fitting = there != like.columns.end() && assigned("", sent_as(column), there->type);
-            columns += quote(column.name) + " " + (fitting ? there->type.native : declared_as(column)) + ", ";
+            columns += quote(column.name) + " " + (stays(column, like) ? there->type.native : declared_as(column)) + ", ";
         }
         for (const std::uint32_t k : source.key) key.push_back(source.columns[k].name);
         const std::string name = table.table + "_pkey";
@@ -374,7 +391,18 @@ private:
         pending_.rows = Batch(&shape_.source);
         pending_.ops.clear();
         pending_.versions.clear();
+        if (live) remember_types(connection, deadline);
         run_all(connection, {"DROP TABLE IF EXISTS pg_temp.ysdb_changes", changes_statement(shape_)}, deadline);
+    }
+
+    void remember_types(Connection& connection, Deadline deadline) {
+        std::string rows;
+        for (std::size_t i = 0; i < shape_.names.size(); ++i) {
+            const std::string &column = shape_.names[i], &type = shape_.sent.columns[i].type.native;
+            if (std::exchange(sent_[column], type) == type) continue;
+            rows += (rows.empty() ? "(" : ", (") + literal(landing_.set) + ", " + literal(live_.text()) + ", " + literal(column) + ", " + literal(type) + ")";
+        }
+        if (!rows.empty()) run_all(connection, {"INSERT INTO ysdb.sync_landing_types VALUES " + rows + " ON CONFLICT (set_name, target, column_name) DO UPDATE SET sent = excluded.sent"}, deadline);
     }
 
     bool unique_by_key(Connection& connection, const Shape& shape, Deadline deadline) const {
@@ -461,6 +489,7 @@ private:
     bool live_frozen_ = false;             // cannot take the rows as they are now: left alone until its copy is whole
     Version applied_;                      // in the table
     Shape shape_;
+    std::map<std::string, std::string> sent_;   // as what type each column's values were sent when the table was found to take them; empty: not known
     std::shared_ptr<CopyShape> copy_;      // null: no copy is being made
     Version staged_, truncated_;           // of changes that the copy has; of the last truncation meanwhile
     std::vector<std::string> dropped_meanwhile_;

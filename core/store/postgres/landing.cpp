@@ -97,6 +97,19 @@ std::optional<std::string> assigned(const std::string& name, const Type& sent, c
     }
 }
 
+bool holds_every(const Type& target, const Type& sent) {
+    const auto whole_digits = [](const Type& type) { return type.precision - type.scale; };
+    switch (sent.kind) {
+        case TypeKind::int16:
+        case TypeKind::int32:
+        case TypeKind::int64: return target.kind == TypeKind::numeric || width(target.kind) >= width(sent.kind);
+        case TypeKind::decimal: return target.kind == TypeKind::numeric || (target.kind == TypeKind::decimal && target.scale >= sent.scale && whole_digits(target) >= whole_digits(sent));
+        case TypeKind::text: return target.kind == TypeKind::text && target.native.find('(') == std::string::npos;
+        case TypeKind::array: return target.kind == TypeKind::array && holds_every(*target.element, *sent.element);
+        default: return assigned("", sent, target).has_value();
+    }
+}
+
 std::string unsendable(std::span<const std::uint8_t> cell, const Type& source) {
     if (source.kind == TypeKind::uint64) {
         std::uint64_t value = 0;

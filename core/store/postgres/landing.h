@@ -19,6 +19,8 @@ Type sent_as(const ColumnInfo& column);
 std::string declared_as(const ColumnInfo& column);
 // What is assigned to the target's column: `name`, or `name` cast. Nothing when values could be lost or changed on the way.
 std::optional<std::string> assigned(const std::string& name, const Type& sent, const Type& target);
+// Whether the target's column takes every value as it is, not only some of them.
+bool holds_every(const Type& target, const Type& sent);
 // Why a cell cannot be sent as the type; empty: it can.
 std::string unsendable(std::span<const std::uint8_t> cell, const Type& source);
 
