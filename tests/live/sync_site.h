@@ -49,6 +49,7 @@ public:
     }
     void source(const std::string& sql) { open_store(source_.config())->sql()->open_session("test", soon())->query(sql, soon()); }
     std::unique_ptr<SqlSession> source_session() { return open_store(source_.config())->sql()->open_session("test", soon()); }
+    std::unique_ptr<Store> target_store() { return open_store(target_.config()); }
     SqlResult ask_source(const std::string& sql) { return open_store(source_.config())->sql()->query(sql, soon()); }
     SqlResult target(const std::string& sql) { return open_store(target_.config())->sql()->query(sql, soon()); }
     std::int64_t target_count(const std::string& what) { return target("SELECT count() FROM " + what).row(0).integer(0); }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <optional>
+#include <thread>
 
 #include "core/base/embedded.h"
 #include "core/base/fault.h"
@@ -16,6 +17,9 @@
 namespace ysdb::clickhouse {
 
 namespace {
+
+constexpr std::string_view access_denied = "497";
+constexpr Millis look_again{50};   // a server ends a statement at its next block
 
 std::string text_of(UInt128 value) {
     std::string digits;
@@ -234,6 +238,7 @@ private:
                 case ColumnChange::Kind::retyped: what = "MODIFY COLUMN " + quote(change.column) + " " + column_type(change.type); break;
             }
             fault::point("clickhouse.follow.alter.before");
+            end_late_inserts(table, deadline);
             try {
                 catalog_.run("ALTER TABLE " + quote(table) + " " + what, deadline, {{"alter_sync", "2"}, {"mutations_sync", "2"}});
             } catch (const Error& error) {
@@ -241,6 +246,25 @@ private:
                 throw Error(Code::refused, table.text() + " cannot follow the source's new definition (" + what + "): " + error.message());
             }
             fault::point("clickhouse.follow.alter.after");
+        }
+    }
+
+    // An insert lands with the columns the table had when it began. One that outlives a change of columns, of a run that was stopped in the middle or
+    // given up after a deadline, has rows that were told again since, with the same versions: of equal versions the last wins, and a renamed column
+    // has its default there (seen with 26.5: told values became NULL). So nobody's insert goes on: this table's writer waits for none of its own, and
+    // whoever else writes it is a run of before. Each server knows only what it runs itself: of a cluster's, the one that is spoken to is asked.
+    void end_late_inserts(const TableRef& table, Deadline deadline) {
+        // A copy's rows come on other threads of this process.
+        const std::string late = " WHERE startsWith(query, " + literal("INSERT INTO " + quote(table) + " (") + ") AND (startsWith(query_id, " + literal(label_ + "-") +
+                                 ") OR (startsWith(query_id, 'ysdb-') AND position(query_id, " + literal("-" + ids_.random() + "-") + ") = 0))";
+        try {
+            for (;; std::this_thread::sleep_for(look_again)) {
+                if (query(transport_, "SELECT count() FROM system.processes" + late, {}, {}, "", deadline).row(0).integer(0) == 0) return;
+                catalog_.run("KILL QUERY" + late + " ASYNC", deadline);
+                if (deadline.passed()) throw Error(Code::connect, "store '" + catalog_.store() + "': an earlier insert into " + table.text() + ", whose columns are to change, goes on").with_retryable();
+            }
+        } catch (const Error& error) {
+            if (error.server_code() != access_denied) throw;   // a role that may not look: docs/guarantees.md says what that leaves
         }
     }
 

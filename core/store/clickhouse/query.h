@@ -16,6 +16,7 @@ class QueryIds {
 public:
     QueryIds();
     std::string next(const std::string& label);
+    const std::string& random() const { return random_; }   // the same in all of this process's
 
 private:
     std::string random_;
