@@ -59,6 +59,35 @@ TEST_CASE("each fault once, at one moment or another: nothing that was acknowled
     else MESSAGE("SKIPPED: filling a disk needs root (a small tmpfs is mounted)");
 }
 
+TEST_CASE("a disk that was full has cut off a part whose rows were acknowledged: the table is halted and says so, and a new copy mends it") {
+    SyncLab& lab = shared_lab();
+    if (!lab.can_fill_disk()) {
+        MESSAGE("SKIPPED: filling a disk needs root (a small tmpfs is mounted)");
+        return;
+    }
+    SyncDay day(lab, 500);
+    const auto run = day.run();
+    REQUIRE_MESSAGE(wait_until([&] { return day.following(); }), run->log());
+    day.ask_source("INSERT INTO t VALUES (1000, 'acknowledged')");
+    const std::int64_t written = source_position(day);
+    REQUIRE(wait_until([&] { return slot_position(day) >= written; }));
+    const auto part = day.ask_target("SELECT path FROM system.parts WHERE active AND database = currentDatabase() AND table = 't' ORDER BY modification_time DESC, name DESC LIMIT 1");
+    lab.fill_disk();
+    day.ask_source("INSERT INTO t VALUES (1001, 'waits')");
+    CHECK_MESSAGE(wait_until([&] { return run->log().find("sync.retry") != std::string::npos; }), run->log());
+    // What the server does to itself when a part is being written at that moment.
+    for (const auto& file : std::filesystem::directory_iterator(part.row(0).text(0))) std::filesystem::resize_file(file.path(), 0);
+    lab.empty_disk();
+    CHECK_MESSAGE(wait_until([&] { return run->log().find("sync.halted") != std::string::npos; }), run->log());
+    CHECK_MESSAGE(run->log().find("is damaged although its rows were acknowledged") != std::string::npos, run->log());
+    run->signal(SIGTERM);
+    CHECK(run->wait() == 143);
+    REQUIRE(day.ysdb({"sync", "reset", "public.t", "--yes"}).exit_code == 0);
+    day.check({}, 1'000'000);
+    CHECK(day.arrived(1000, "acknowledged"));
+    CHECK(day.arrived(1001, "waits"));
+}
+
 TEST_CASE("with one of two stores stopped the other goes on, and the source keeps what the stopped one has not got") {
     const TemporaryDirectory directory;
     RedisProcess cache(directory.path() / "redis", {});

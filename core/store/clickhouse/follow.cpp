@@ -8,6 +8,7 @@
 #include "core/base/embedded.h"
 #include "core/base/fault.h"
 #include "core/base/text.h"
+#include "core/store/clickhouse/part_check.h"
 #include "core/store/clickhouse/sink.h"
 #include "core/store/clickhouse/source.h"
 #include "core/store/clickhouse/statement.h"
@@ -19,6 +20,7 @@ namespace ysdb::clickhouse {
 namespace {
 
 constexpr std::string_view access_denied = "497";
+constexpr Millis full_before{120'000};   // a disk was full, before an insert of ours said so
 constexpr Millis look_again{50};   // a server ends a statement at its next block
 
 std::string text_of(UInt128 value) {
@@ -110,9 +112,10 @@ public:
                 request.settings = pinned_insert_settings;
                 request.settings.emplace_back("insert_deduplicate", "0");  // versions tell what is there already; tokens would outlive repairs (law 7)
                 fault::point("clickhouse.follow.insert.before");
-                transport_.run(request, {deadline, {}, {}}, [](std::string_view) {});
+                send(request, deadline);
                 fault::point("clickhouse.follow.insert.after");
             }
+            if (full_since_) check_parts(deadline);
         }
         discard();
     }
@@ -166,6 +169,25 @@ public:
     }
 
 private:
+    void send(const Request& request, Deadline deadline) {
+        try {
+            transport_.run(request, {deadline, {}, {}}, [](std::string_view) {});
+        } catch (const Error& error) {
+            if (disk_was_full(error) && !full_since_) full_since_ = SteadyClock::now();
+            throw;
+        }
+    }
+
+    // After a full disk. What was acknowledged last before, and what merges made of older parts, may be cut off: then rows are gone that nobody tells again.
+    void check_parts(Deadline deadline) {
+        const Millis since = std::chrono::duration_cast<Millis>(SteadyClock::now() - *full_since_) + full_before;
+        for (const TableRef& table : targets()) {
+            const auto part = damaged_part(transport_, ids_, label_, table, since, deadline);
+            if (part) throw Error(Code::refused, "the server's disk was full, and part " + *part + " of " + table.text() + " is damaged although its rows were acknowledged");
+        }
+        full_since_.reset();
+    }
+
     // From here on changes go into the copy, too.
     void go_on_beside(const TableInfo& source, const std::string& run, Deadline deadline) {
         encoder_.reset();
@@ -311,6 +333,7 @@ private:
     std::optional<TableRef> staging_;
     bool live_frozen_ = false;           // cannot take the rows of the copy that is being made
     Version truncated_;                  // while copying: the last truncation
+    std::optional<SteadyClock::time_point> full_since_;   // an insert met a full disk; none: all that was written since has been read
     ChangeBatch pending_{Batch(), {}, {}};
     std::vector<Told> told_;
     std::unique_ptr<Encoder> encoder_;   // null: to be made for the tables as they are

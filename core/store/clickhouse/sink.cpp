@@ -7,6 +7,7 @@
 
 #include "core/base/fault.h"
 #include "core/store/clickhouse/encode.h"
+#include "core/store/clickhouse/part_check.h"
 #include "core/store/clickhouse/statement.h"
 #include "core/store/clickhouse/sync_table.h"
 
@@ -113,29 +114,16 @@ public:
         merges_.inserted(deadline);
     }
 
-    // An insert is acknowledged when it is on disk (tables made here), or as durable as the table's own settings say. But a disk that fills while a
-    // part is written has left parts with an empty file that were acknowledged (seen with 26.5): after any trouble all are read once.
+    // An insert is acknowledged when it is on disk (tables made here), or as durable as the table's own settings say. After any trouble all parts are read.
     void flush(Deadline deadline) override {
         if (!doubtful_) return;
-        const std::vector<std::optional<std::string>> where{table_.schema, table_.table};
-        const SqlResult parts = query(transport_, "SELECT name FROM system.parts WHERE active AND database = {p1:String} AND table = {p2:String}", where, {}, ids_.next(label_), deadline);
-        const Millis each = deadline.left();
-        for (std::size_t i = 0; i < parts.rows(); ++i) check_part(parts.row(i).text(0), Deadline::after(each));
+        if (const auto part = damaged_part(transport_, ids_, label_, table_, std::nullopt, deadline)) {
+            throw Error(Code::rejected, "part " + *part + " of " + table_.text() + " is damaged although its rows were acknowledged", "was the server's disk full? the copy begins anew").with_retryable();
+        }
         doubtful_ = false;
     }
 
 private:
-    void check_part(const std::string& part, Deadline deadline) {
-        try {
-            const SqlResult sound = query(transport_, "CHECK TABLE " + quote(table_) + " PART " + literal(part) + " SETTINGS check_query_single_value_result = 1", {}, {}, ids_.next(label_), deadline);
-            if (sound.rows() > 0 && sound.row(0).integer(0) == 1) return;
-        } catch (const Error& error) {
-            if (error.server_code() == "232") return;  // merged meanwhile, which reads it
-            if (error.code() == Code::connect) throw;
-        }
-        throw Error(Code::rejected, "part " + part + " of " + table_.text() + " is damaged although its rows were acknowledged", "was the server's disk full? the copy begins anew").with_retryable();
-    }
-
     std::unique_ptr<Encoder> take() {
         const std::lock_guard lock(mutex_);
         if (idle_.empty()) return std::make_unique<Encoder>(source_, targets_, true);
