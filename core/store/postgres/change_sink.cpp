@@ -17,7 +17,7 @@
 #include "core/store/postgres/change_rows.h"
 #include "core/store/postgres/connection.h"
 #include "core/store/postgres/copy_writer.h"
-#include "core/store/postgres/landing.h"
+#include "core/store/postgres/landing_table.h"
 #include "core/store/postgres/sql_build.h"
 #include "core/store/store.h"
 #include "core/value/version_text.h"
@@ -49,12 +49,12 @@ public:
         if (!live_exists_ && !copy_ && applied_ != Version{}) throw Error(Code::refused, "store '" + place_.store + "': " + live_.text() + " is gone, and the rows it had");
         if (!live_exists_ && !copy_) {
             fault::point("postgres.follow.create.before");
-            run_all(connection, create_statements(source, live_, {}), deadline);
+            run_all(connection, create_statements(source, live_, {}, {}), deadline);
             fault::point("postgres.follow.create.after");
             live_exists_ = true;
         }
         if (live_frozen_) alter_frozen(connection, changes, deadline);
-        else if (live_exists_) alter(connection, live_, changes, deadline);
+        else if (live_exists_) alter(connection, place_.store, live_, changes, deadline);
         if (copy_) alter_copy(connection, changes, deadline);
         take_shape(connection, source, deadline);
     }
@@ -165,9 +165,9 @@ public:
         copy->staging = staging_name();
         std::vector<std::string> statements{"DROP TABLE IF EXISTS " + quote(copy->staging)};
         TableInfo like;
-        live_frozen_ = live_exists_ && applied_ != Version{} && !fits(connection, source, deadline);
+        live_frozen_ = live_exists_ && applied_ != Version{} && !fits(connection, place_.store, live_, source, sent_, deadline);
         if (live_exists_) like = postgres::describe(connection, place_.store, live_, deadline);
-        for (std::string& statement : create_statements(source, copy->staging, like)) statements.push_back(std::move(statement));
+        for (std::string& statement : create_statements(source, copy->staging, like, sent_)) statements.push_back(std::move(statement));
         statements.push_back("ALTER TABLE " + quote(copy->staging) + " ADD COLUMN " + quote(version_column) + " uuid NOT NULL, ADD COLUMN " + quote(removed_column) + " boolean NOT NULL");
         fault::point("postgres.copy.create.before");
         run_all(connection, statements, deadline);
@@ -188,7 +188,7 @@ public:
             const std::string staging = quote(copy_->staging), removed = quote(removed_column);
             std::vector<std::string> statements{"DELETE FROM " + staging + " WHERE " + quote(version_column) + " < " + uuid_literal(truncated_)};
             if (live_exists_) {
-                if (live_frozen_) let_live_follow(connection, whole);
+                if (live_frozen_) make_like(connection, place_.store, live_, copy_->staging, shape_, sent_, whole);
                 std::string same, ours, theirs;
                 for (const std::string& name : shape_.key) same += (same.empty() ? "" : " AND ") + ("s." + quote(name)) + " = t." + quote(name);
                 for (const std::string& name : shape_.names) {
@@ -231,70 +231,6 @@ public:
 private:
     // The table there is written while a copy is made only if readers know it already.
     bool follows_live() const { return live_exists_ && !live_frozen_ && (!copy_ || applied_ != Version{}); }
-
-    // Whether the table that is there can take the source's rows as they are now. Not, where it could not follow a change and is copied anew: it
-    // stays as it is until the copy is whole. A table that somebody prepared is theirs to mend: take_shape() refuses it.
-    bool fits(Connection& connection, const TableInfo& source, Deadline deadline) const {
-        try {
-            const TableInfo live = postgres::describe(connection, place_.store, live_, deadline);
-            check_key(connection, shape_of(source, live), deadline);
-            return std::all_of(source.columns.begin(), source.columns.end(), [&](const ColumnInfo& column) { return stays(column, live); });
-        } catch (const Error& error) {
-            if (error.code() != Code::refused) throw;
-            return false;
-        }
-    }
-
-    // Whether a column that is there keeps its type. One that takes only some of the values (a number's column some texts) was chosen for what the
-    // source had: when that is of another type since, it no longer counts.
-    bool stays(const ColumnInfo& column, const TableInfo& table) const {
-        const auto there = std::find_if(table.columns.begin(), table.columns.end(), [&](const ColumnInfo& c) { return c.name == column.name; });
-        if (there == table.columns.end()) return false;
-        const Type sent = sent_as(column);
-        if (!assigned("", sent, there->type)) return false;
-        const auto before = sent_.find(column.name);
-        return before == sent_.end() || before->second == sent.native || holds_every(there->type, sent);
-    }
-
-    // Gives the table the columns, types and key that its copy has, within the copy's transaction: readers wait for that to end.
-    void let_live_follow(Connection& connection, Deadline deadline) {
-        const TableInfo live = postgres::describe(connection, place_.store, live_, deadline), copy = postgres::describe(connection, place_.store, copy_->staging, deadline);
-        const auto find = [](const TableInfo& table, const std::string& name) {
-            return std::find_if(table.columns.begin(), table.columns.end(), [&](const ColumnInfo& c) { return c.name == name; });
-        };
-        const std::string alter = "ALTER TABLE " + quote(live_) + " ", empty = "DELETE FROM " + quote(live_);
-        std::vector<std::string> statements;
-        for (std::size_t i = 0; i < shape_.names.size(); ++i) {
-            const std::string name = quote(shape_.names[i]), type = find(copy, shape_.names[i])->type.native;
-            const auto there = find(live, shape_.names[i]);
-            if (there == live.columns.end()) {
-                statements.push_back(alter + "ADD COLUMN " + name + " " + type);
-            } else if (!stays(shape_.source.columns[i], live)) {
-                statements.insert(statements.begin(), empty);   // no row's value has to become one of the new type
-                statements.push_back(alter + "ALTER COLUMN " + name + " DROP DEFAULT");
-                statements.push_back(alter + "ALTER COLUMN " + name + " TYPE " + type + " USING " + name + "::text::" + type);
-            }
-        }
-        if (!unique_by_key(connection, shape_, deadline)) {
-            statements.insert(statements.begin(), empty);
-            // The old key may not tell the new rows apart. One of columns that the source knows nothing of is somebody else's.
-            const SqlResult old = connection.query("SELECT conname, (SELECT string_agg(quote_literal(attname), ',') FROM pg_attribute WHERE attrelid = conrelid AND attnum = ANY (conkey)) FROM pg_constraint WHERE conrelid = to_regclass($1) AND contype = 'p'",
-                                                   Params{quote(live_)}, deadline);
-            bool ours = true;
-            for (std::size_t i = 0; i < live.columns.size() && old.rows() > 0; ++i) {
-                const bool in_old = ("," + old.row(0).text(1) + ",").find("," + literal(live.columns[i].name) + ",") != std::string::npos;
-                ours = ours && (!in_old || std::find(shape_.names.begin(), shape_.names.end(), live.columns[i].name) != shape_.names.end());
-            }
-            if (old.rows() > 0 && ours) statements.push_back(alter + "DROP CONSTRAINT " + quote(old.row(0).text(0)));
-            statements.push_back(alter + (ours ? "ADD PRIMARY KEY (" : "ADD UNIQUE (") + quoted_list(shape_.key) + ")");
-        }
-        try {
-            run_all(connection, statements, deadline);
-        } catch (const Error& error) {
-            if (error.retryable()) throw;
-            throw Error(Code::refused, live_.text() + " cannot follow the source's new definition: " + error.message(), error.hint());
-        }
-    }
 
     TableRef staging_name() const {
         const std::string name = landing_.set + "\n" + live_.text();
@@ -369,24 +305,11 @@ private:
         return "UPDATE ysdb.sync_landings SET applied = '" + version_text(version) + "' WHERE set_name = " + literal(landing_.set) + " AND target = " + literal(live_.text());
     }
 
-    // Columns of a table that is there keep its types, where those can hold the values.
-    std::vector<std::string> create_statements(const TableInfo& source, const TableRef& table, const TableInfo& like) const {
-        std::string columns;
-        std::vector<std::string> key;
-        for (const ColumnInfo& column : source.columns) {
-            const auto there = std::find_if(like.columns.begin(), like.columns.end(), [&](const ColumnInfo& c) { return c.name == column.name; });
-            columns += quote(column.name) + " " + (stays(column, like) ? there->type.native : declared_as(column)) + ", ";
-        }
-        for (const std::uint32_t k : source.key) key.push_back(source.columns[k].name);
-        const std::string name = table.table + "_pkey";
-        return {"CREATE TABLE " + quote(table) + " (" + columns + "CONSTRAINT " + quote(name) + " PRIMARY KEY (" + quoted_list(key) + "))"};
-    }
-
     void take_shape(Connection& connection, const TableInfo& source, Deadline deadline) {
         const bool live = live_exists_ && !live_frozen_;
         const TableInfo target = postgres::describe(connection, place_.store, live ? live_ : copy_->staging, deadline);
         Shape shape = shape_of(source, target);
-        if (live) check_key(connection, shape, deadline);
+        if (live) check_key(connection, place_.store, live_, shape, deadline);
         shape_ = std::move(shape);
         pending_.rows = Batch(&shape_.source);
         pending_.ops.clear();
@@ -405,64 +328,11 @@ private:
         if (!rows.empty()) run_all(connection, {"INSERT INTO ysdb.sync_landing_types VALUES " + rows + " ON CONFLICT (set_name, target, column_name) DO UPDATE SET sent = excluded.sent"}, deadline);
     }
 
-    bool unique_by_key(Connection& connection, const Shape& shape, Deadline deadline) const {
-        std::string names;
-        for (const std::string& name : shape.key) names += (names.empty() ? "" : ", ") + literal(name);
-        return connection.query(
-            "SELECT 1 FROM pg_index i WHERE i.indrelid = to_regclass($1) AND i.indisunique AND i.indimmediate AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL"
-            " AND (SELECT array_agg(a.attname::text ORDER BY a.attname::text) FROM pg_attribute a WHERE a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey[0:i.indnkeyatts - 1]))"
-            " = (SELECT array_agg(n ORDER BY n) FROM unnest(ARRAY[" + names + "]::text[]) n)",
-            Params{quote(live_)}, deadline).rows() > 0;
-    }
-
-    void check_key(Connection& connection, const Shape& shape, Deadline deadline) const {
-        if (unique_by_key(connection, shape, deadline)) return;
-        throw Error(Code::refused, "store '" + place_.store + "': the rows of " + live_.text() + " are not unique by (" + join(shape.key, ", ") + ")", "ALTER TABLE " + quote(live_) + " ADD PRIMARY KEY (" + quoted_list(shape.key) + ")");
-    }
-
-    static bool has(const TableInfo& table, const std::string& name) {
-        return std::any_of(table.columns.begin(), table.columns.end(), [&](const ColumnInfo& c) { return c.name == name; });
-    }
-
-    // Each statement may have been run before: by this run before it was killed, or by a person who prepared the target.
-    void alter(Connection& connection, const TableRef& table, std::span<const ColumnChange> changes, Deadline deadline) {
-        for (const ColumnChange& change : changes) {
-            const TableInfo now = postgres::describe(connection, place_.store, table, deadline);
-            const std::string declared = change.kind == ColumnChange::Kind::added || change.kind == ColumnChange::Kind::retyped ? declared_as({change.column, change.type, false, {}, 0}) : "";
-            std::string what;
-            switch (change.kind) {
-                case ColumnChange::Kind::added: what = "ADD COLUMN IF NOT EXISTS " + quote(change.column) + " " + declared + (change.fill ? " DEFAULT " + literal(*change.fill) + "::" + declared : ""); break;
-                case ColumnChange::Kind::dropped: {
-                    // What it held stays readable, out of the way of a column that may get its name.
-                    if (!has(now, change.column)) continue;
-                    std::string name = "_dropped_" + change.column;
-                    for (int n = 2; has(now, name); ++n) name = "_dropped_" + change.column + "_" + std::to_string(n);
-                    run_all(connection, {"ALTER TABLE " + quote(table) + " ALTER COLUMN " + quote(change.column) + " DROP NOT NULL"}, deadline);
-                    what = "RENAME COLUMN " + quote(change.column) + " TO " + quote(name);
-                    break;
-                }
-                case ColumnChange::Kind::renamed:
-                    if (!has(now, change.before) && has(now, change.column)) continue;
-                    what = "RENAME COLUMN " + quote(change.before) + " TO " + quote(change.column);
-                    break;
-                case ColumnChange::Kind::retyped: what = "ALTER COLUMN " + quote(change.column) + " TYPE " + declared + " USING " + quote(change.column) + "::" + declared; break;
-            }
-            fault::point("postgres.follow.alter.before");
-            try {
-                run_all(connection, {"ALTER TABLE " + quote(table) + " " + what}, deadline);
-            } catch (const Error& error) {
-                if (error.retryable()) throw;
-                throw Error(Code::refused, table.text() + " cannot follow the source's new definition (" + what + "): " + error.message());
-            }
-            fault::point("postgres.follow.alter.after");
-        }
-    }
-
     // What is to come is added when the copy is whole.
     void alter_frozen(Connection& connection, std::span<const ColumnChange> changes, Deadline deadline) {
         for (const ColumnChange& change : changes) {
             const bool dropped = change.kind == ColumnChange::Kind::dropped;
-            if (dropped || (change.kind == ColumnChange::Kind::renamed && has(postgres::describe(connection, place_.store, live_, deadline), change.before))) alter(connection, live_, std::span(&change, 1), deadline);
+            if (dropped || (change.kind == ColumnChange::Kind::renamed && has_column(postgres::describe(connection, place_.store, live_, deadline), change.before))) alter(connection, place_.store, live_, std::span(&change, 1), deadline);
         }
     }
 
@@ -473,7 +343,7 @@ private:
                 dropped_meanwhile_.push_back(change.column);
                 continue;
             }
-            alter(connection, copy_->staging, std::span(&change, 1), deadline);
+            alter(connection, place_.store, copy_->staging, std::span(&change, 1), deadline);
             if (change.kind != ColumnChange::Kind::renamed) continue;
             const std::lock_guard lock(copy_->mutex);
             for (auto* names : {&copy_->shape.names, &copy_->shape.key}) std::replace(names->begin(), names->end(), change.before, change.column);
@@ -489,7 +359,7 @@ private:
     bool live_frozen_ = false;             // cannot take the rows as they are now: left alone until its copy is whole
     Version applied_;                      // in the table
     Shape shape_;
-    std::map<std::string, std::string> sent_;   // as what type each column's values were sent when the table was found to take them; empty: not known
+    SentTypes sent_;                       // when the table was found to take what is sent
     std::shared_ptr<CopyShape> copy_;      // null: no copy is being made
     Version staged_, truncated_;           // of changes that the copy has; of the last truncation meanwhile
     std::vector<std::string> dropped_meanwhile_;
