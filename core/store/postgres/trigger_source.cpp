@@ -3,7 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <cstring>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
@@ -16,8 +16,8 @@
 #include "core/store/postgres/row_lookup.h"
 #include "core/store/postgres/sql_build.h"
 #include "core/store/postgres/table_facts.h"
+#include "core/store/postgres/tick_stream.h"
 #include "core/store/postgres/trigger_log.h"
-#include "core/store/postgres/wire.h"
 #include "core/store/segment_builder.h"
 #include "core/value/show.h"
 
@@ -52,18 +52,9 @@ struct Followed {
 class TriggerSource final : public ChangeSource {
 public:
     TriggerSource(const Target& target, CaptureOptions options, std::function<void()> mend, Deadline deadline)
-        : options_(std::move(options)), mend_(std::move(mend)), session_(Connection::open(target, "ysdb sync " + options_.set + " log", deadline)), stream_(Connection::open(target, "ysdb sync " + options_.set + " changes", deadline)), shapes_(std::move(options_.known)) {
-        for (Connection* each : {session_.get(), stream_.get()}) {
-            use_text_settings(*each, deadline);
-            each->query("SET enable_seqscan = off; SET idle_session_timeout = 0", deadline);   // a log that grows fast has no statistics
-        }
-        told_ = options_.start;
-        acknowledged_ = told_;
-        if (session_->query("SELECT 1 FROM cdc.ticks WHERE id = $1", Params{std::to_string(told_)}, deadline).rows() == 0) {
-            throw Error(Code::refused, fmt::format("sync {}: tick {}, where it goes on, is gone from cdc.ticks", options_.set, told_), "ysdb sync reset   (copies every table anew)");
-        }
+        : options_(std::move(options)), mend_(std::move(mend)), ticks_(target, options_.set, options_.start, deadline), session_(ticks_.session()), shapes_(std::move(options_.known)), acknowledged_(options_.start) {
         find_tables(deadline);
-        tend_log(*session_, deadline);
+        tend_log(session_, deadline);
         tended_ = SteadyClock::now();
     }
 
@@ -71,22 +62,23 @@ public:
         Segment segment;
         builder_.begin(segment);
         tell_lost();
-        if (tick_ == 0) watch_triggers();
+        if (ticks_.tick() == 0) watch_triggers();
         const Deadline deadline = Deadline::after(wait);
-        while (tick_ == 0 && !next_tick()) {
+        while (ticks_.tick() == 0 && !begin_tick()) {
             if (std::exchange(fresh_, false)) {   // nothing below where it goes on
-                segment.complete = told_;
+                segment.complete = ticks_.told();
                 break;
             }
             if (deadline.passed() || !segment.parts.empty()) break;
             if (!pause_for(std::min(poll_every, deadline.left()), stop)) throw Error(Code::interrupted, "interrupted while waiting for changes");
         }
-        while (tick_ != 0 && segment.bytes < options_.segment_bytes) {
-            if (read_change(stop)) continue;
-            segment.complete = told_ = std::exchange(tick_, 0);
+        while (ticks_.tick() != 0 && segment.bytes < options_.segment_bytes) {
+            if (const auto change = ticks_.next(stop)) {
+                take(*change);
+                continue;
+            }
+            segment.complete = ticks_.told();
             fresh_ = false;
-            snapshot_ = next_snapshot_;
-            break;
         }
         builder_.end();
         return segment;
@@ -96,13 +88,13 @@ public:
         const auto now = SteadyClock::now();
         if (position > acknowledged_ && (at_once || now - acknowledged_at_ > acknowledge_every)) {
             fault::point("sync.trigger.acknowledge.before");
-            session_->query("UPDATE cdc.sets SET position = greatest(position, $2) WHERE set_name = $1", Params{options_.set, std::to_string(position)}, Deadline::after(call));
+            session_.query("UPDATE cdc.sets SET position = greatest(position, $2) WHERE set_name = $1", Params{options_.set, std::to_string(position)}, Deadline::after(call));
             fault::point("sync.trigger.acknowledge.after");
             acknowledged_ = position;
             acknowledged_at_ = now;
         }
         if (now - tended_ > tend_every) {
-            tend_log(*session_, Deadline::after(call));
+            tend_log(session_, Deadline::after(call));
             tended_ = now;
         }
     }
@@ -110,7 +102,7 @@ public:
 private:
     void find_tables(Deadline deadline) {
         for (const TableRef& table : options_.tables) {
-            const SqlResult found = session_->query("SELECT relation::bigint, relation = coalesce(to_regclass($3)::oid, 0) FROM cdc.captured WHERE set_name = $1 AND table_name = $2",
+            const SqlResult found = session_.query("SELECT relation::bigint, relation = coalesce(to_regclass($3)::oid, 0) FROM cdc.captured WHERE set_name = $1 AND table_name = $2",
                                                     Params{options_.set, table.text(), quote(table)}, deadline);
             if (found.rows() == 0) throw Error(Code::refused, "sync " + options_.set + ": " + table.text() + " has no triggers", "ysdb sync install");
             Followed& followed = tables_[static_cast<std::uint32_t>(found.row(0).integer(0))];
@@ -118,7 +110,9 @@ private:
             followed.oid = static_cast<std::uint32_t>(found.row(0).integer(0));
             if (!found.row(0).truth(1)) lost_.push_back(static_cast<std::uint32_t>(found.row(0).integer(0)));
         }
-        for (const auto& [oid, _] : tables_) relations_ += (relations_.empty() ? "" : ",") + std::to_string(oid);
+        std::string relations;
+        for (const auto& [oid, _] : tables_) relations += (relations.empty() ? "" : ",") + std::to_string(oid);
+        ticks_.follow(std::move(relations));
     }
 
     // Tables whose name is another's now: nothing more can be told of them.
@@ -133,7 +127,7 @@ private:
         if (now - watched_at_ < watch_every) return;
         watched_at_ = now;
         // Dropped and made anew, or swapped: it is another table now, though of the same name. Somebody else may have given that one triggers already.
-        const SqlResult captured = session_->query(
+        const SqlResult captured = session_.query(
             "SELECT k.relation::bigint, coalesce(n.nspname || '.' || c.relname = k.table_name, false) FROM cdc.captured k LEFT JOIN pg_class c ON c.oid = k.relation"
             " LEFT JOIN pg_namespace n ON n.oid = c.relnamespace WHERE k.set_name = $1",
             Params{options_.set}, Deadline::after(call));
@@ -144,7 +138,7 @@ private:
         for (auto& [oid, table] : tables_) {
             if (!table.halted && !there.contains(oid)) halt(table, other_table);
         }
-        const SqlResult dead = session_->query("SELECT k.relation::bigint FROM cdc.captured k JOIN pg_class c ON c.oid = k.relation WHERE k.set_name = $1 AND NOT " + std::string(triggers_fire), Params{options_.set},
+        const SqlResult dead = session_.query("SELECT k.relation::bigint FROM cdc.captured k JOIN pg_class c ON c.oid = k.relation WHERE k.set_name = $1 AND NOT " + std::string(triggers_fire), Params{options_.set},
                                                Deadline::after(call));
         bool any = false;
         for (std::size_t i = 0; i < dead.rows(); ++i) {
@@ -161,141 +155,75 @@ private:
                 if (found != tables_.end() && !found->second.halted) halt(found->second, "its triggers are switched off, or gone, and could not be made again: " + error.message());
             }
         }
-        sequence_.clear();   // the gap has a tick of its own
+        ticks_.look_again();   // the gap has a tick of its own
     }
 
-    // --- ticks ---
-
-    // The next one, with its changes coming; false when nothing happened.
-    bool next_tick() {
-        const Deadline deadline = Deadline::after(call);
-        SqlResult next = after_told(deadline);
-        if (next.rows() == 0) {
-            const SqlResult looked = session_->query("SELECT last_value, pg_snapshot_xmin(pg_current_snapshot()) FROM cdc.change_sequence", deadline);
-            const SqlRow now = looked.row(0);
-            if (now.text(0) == sequence_ && settled_) return false;
-            // Whoever drew a number up to there has a lower transaction id than one given out now. While one of those is under way it can commit
-            // without the sequence moving; a snapshot's upper bound does not tell of it, should it be the newest.
-            if (now.text(0) != sequence_) drawn_before_ = std::stoull(session_->query("SELECT pg_current_xact_id()", deadline).row(0).text(0));
-            settled_ = now.text(0) == sequence_ && std::stoull(now.text(1)) >= drawn_before_;
-            sequence_ = now.text(0);
-            fault::point("sync.trigger.tick.before");
-            session_->query("SELECT cdc.tick(false) WHERE cdc.news()", deadline);
-            fault::point("sync.trigger.tick.after");
-            next = after_told(deadline);
-            if (next.rows() == 0) return false;
-        }
-        begin_batch(next.row(0), deadline);
-        return true;
-    }
-
-    SqlResult after_told(Deadline deadline) {
-        return session_->query("SELECT id, snapshot FROM cdc.ticks WHERE id > $1 ORDER BY id LIMIT 1", Params{std::to_string(told_)}, deadline);
-    }
-
-    void begin_batch(const SqlRow& next, Deadline deadline) {
-        if (snapshot_.empty()) snapshot_ = session_->query("SELECT snapshot FROM cdc.ticks WHERE id = $1", Params{std::to_string(told_)}, deadline).row(0).text(0);
-        tick_ = static_cast<std::uint64_t>(next.integer(0));
-        next_snapshot_ = next.text(1);
+    // The next tick, with its changes coming; false when nothing happened.
+    bool begin_tick() {
+        const std::uint64_t before = ticks_.told();
+        if (!ticks_.begin()) return false;
         for (auto& [oid, table] : tables_) {
             table.ordinal = 0;
             table.checked = false;
             table.noted.reset();
         }
-        const SqlResult gaps = session_->query("SELECT relation::bigint FROM cdc.captured WHERE set_name = $1 AND gap > $2 AND gap <= $3", Params{options_.set, std::to_string(told_), next.text(0)}, deadline);
+        const SqlResult gaps = session_.query("SELECT relation::bigint FROM cdc.captured WHERE set_name = $1 AND gap > $2 AND gap <= $3",
+                                              Params{options_.set, std::to_string(before), std::to_string(ticks_.tick())}, Deadline::after(call));
         for (std::size_t i = 0; i < gaps.rows(); ++i) {
             const auto found = tables_.find(static_cast<std::uint32_t>(gaps.row(i).integer(0)));
             if (found != tables_.end() && wanted(found->second)) halt(found->second, "its triggers were gone for a time: changes are missing");
         }
-        const SqlResult earlier = session_->query("SELECT pg_snapshot_xmax(s), (SELECT string_agg(x::text, ',') FROM pg_snapshot_xip(s) x) FROM CAST($1 AS pg_snapshot) s", Params{snapshot_}, deadline);
-        // The transactions that this tick sees and the one before did not: those begun since, and those then under way, one by one.
-        const std::string select = "SELECT relation::bigint, left(operation, 1) AS what, shape, old_text, new_text, timestamp, sequence FROM cdc.change_log WHERE relation = ANY ('{" + relations_ + "}'::oid[])"
-                                   " AND pg_visible_in_snapshot(xid, " + literal(next_snapshot_) + ") AND xid ";
-        std::string sql = select + ">= " + literal(earlier.row(0).text(0)) + "::xid8";
-        if (!earlier.row(0).null(1)) sql += " UNION ALL " + select + "= ANY ('{" + earlier.row(0).text(1) + "}'::xid8[])";
-        stream_->start_copy_out("COPY (SELECT relation, what, shape, old_text, new_text, timestamp FROM (" + sql + ") changes ORDER BY sequence) TO STDOUT (FORMAT binary)", deadline);
-        header_ = true;
+        return true;
     }
 
     // Whether anybody wants what happened to it in this tick. A view has the changes of its own tick.
     bool wanted(const Followed& table) const {
         const auto from = options_.from.find(table.ref);
-        return from == options_.from.end() || tick_ > from->second;
+        return from == options_.from.end() || ticks_.tick() > from->second;
     }
 
     // --- one row of the log ---
 
-    struct Column {
-        bool null = true;
-        std::string_view bytes;
-        std::int64_t number() const { return load_big<std::int64_t>(reinterpret_cast<const std::uint8_t*>(bytes.data())); }
-    };
-
-    // False at the end of the tick.
-    bool read_change(std::stop_token stop) {
-        std::string_view message = stream_->read_copy(Millis(600'000), stop);   // sorting a large tick takes its time
-        if (message.empty()) return false;
-        if (std::exchange(header_, false)) {
-            message.remove_prefix(std::min<std::size_t>(19, message.size()));
-            if (message.empty()) return true;
+    void take(const LoggedChange& change) {
+        Segment& segment = builder_.segment();
+        if (segment.first_commit_micros == 0 || change.changed < segment.first_commit_micros) segment.first_commit_micros = change.changed;
+        segment.commit_micros = std::max(segment.commit_micros, change.changed);
+        builder_.committed(change.changed);
+        Followed& table = tables_.at(change.relation);
+        if (table.halted || !wanted(table)) return;
+        const bool emptied = std::exchange(table.emptied, change.operation == 'T' || (change.operation == 'P' && table.emptied));
+        switch (change.operation) {
+            case 'P':
+                // Its table's truncation fires the trigger on each partition, too.
+                if (!emptied) halt(table, "one of its partitions was truncated by itself: which rows that took, no change tells");
+                return;
+            case 'A': halt(table, "a partition was attached with rows in it, which no change tells: " + std::string(change.now.value_or(""))); return;
+            case 'R': {
+                TableFacts facts = parse_facts(change.now.value_or("")).second;
+                keep_earlier_fills(table.oid, facts);
+                if (const std::string why = shapes_.rewritten(facts); !why.empty()) halt(table, why);
+                return;
+            }
+            default: break;
         }
-        Column columns[6];
-        const char* at = message.data();
-        const char* end = at + message.size();
-        const auto count = load_big<std::int16_t>(reinterpret_cast<const std::uint8_t*>(at));
-        if (count < 0) return true;   // the trailer
-        at += 2;
-        for (Column& column : columns) {
-            if (end - at < 4) throw Error(Code::internal, "a row of cdc.change_log is too short");
-            const auto size = load_big<std::int32_t>(reinterpret_cast<const std::uint8_t*>(at));
-            at += 4;
-            if (size < 0) continue;
-            if (end - at < size) throw Error(Code::internal, "a row of cdc.change_log is too short");
-            column = {false, {at, static_cast<std::size_t>(size)}};
-            at += size;
-        }
-        const std::int64_t changed = columns[5].number() + epoch_micros;   // a little before the commit, which the log does not know
-        if (builder_.segment().first_commit_micros == 0 || changed < builder_.segment().first_commit_micros) builder_.segment().first_commit_micros = changed;
-        builder_.segment().commit_micros = std::max(builder_.segment().commit_micros, changed);
-        builder_.committed(changed);
-        Followed& table = tables_.at(static_cast<std::uint32_t>(columns[0].number()));
-        if (!table.halted && wanted(table)) take(table, columns[1].bytes.empty() ? '?' : columns[1].bytes[0], columns[2].number(), columns[3], columns[4]);
-        return true;
+        if (!in_shape(table, change.shape)) return;
+        if (change.operation == 'T') builder_.truncate(table.open, table.table, next_version(table));
+        else take_row(table, change);
     }
 
-    void take(Followed& table, char operation, std::int64_t shape, const Column& old_text, const Column& new_text) {
-        const bool emptied = std::exchange(table.emptied, operation == 'T' || (operation == 'P' && table.emptied));
-        if (operation == 'P') {
-            // Its table's truncation fires the trigger on each partition, too.
-            if (!emptied) halt(table, "one of its partitions was truncated by itself: which rows that took, no change tells");
-            return;
-        }
-        if (operation == 'A') {
-            halt(table, "a partition was attached with rows in it, which no change tells: " + std::string(new_text.bytes));
-            return;
-        }
-        if (operation == 'R') {
-            TableFacts facts = parse_facts(new_text.bytes).second;
-            keep_earlier_fills(table.oid, facts);
-            if (const std::string why = shapes_.rewritten(facts); !why.empty()) halt(table, why);
-            return;
-        }
-        if (!in_shape(table, shape)) return;
-        if (operation == 'T') {
-            return builder_.truncate(table.open, table.table, next_version(table));
-        }
-        bool fresh = old_text.null;
-        if (!old_text.null) {
-            if (!split(table, old_text.bytes)) return;
+    void take_row(Followed& table, const LoggedChange& change) {
+        bool fresh = !change.before;
+        if (change.before) {
+            if (!split(table, *change.before)) return;
             old_ = Batch(table.table.get());
             read_row(table, old_);
-            if (!new_text.null && !split(table, new_text.bytes)) return;
-            fresh = !new_text.null && moved(table);
-            if (new_text.null || fresh) builder_.remove(table.open, table.table, old_, next_version(table));
-        } else if (!new_text.null && !split(table, new_text.bytes)) {
+            if (change.now && !split(table, *change.now)) return;
+            fresh = change.now && moved(table);
+            if (!change.now || fresh) builder_.remove(table.open, table.table, old_, next_version(table));
+        } else if (change.now && !split(table, *change.now)) {
             return;
         }
-        if (!new_text.null) upsert(table, fresh ? Op::insert : Op::upsert);
+        if (change.now) upsert(table, fresh ? Op::insert : Op::upsert);
     }
 
     bool split(Followed& table, std::string_view text) {
@@ -334,7 +262,7 @@ private:
         return !std::all_of(key.begin(), key.end(), [&](std::uint32_t k) { return std::ranges::equal(fresh.value(0, k), old_.value(0, k)); });
     }
 
-    Version next_version(Followed& table) { return {options_.epoch, tick_, ++table.ordinal}; }
+    Version next_version(Followed& table) { return {options_.epoch, ticks_.tick(), ++table.ordinal}; }
 
     void upsert(Followed& table, Op op) {
         ChangeBatch& changes = builder_.rows(table.open, table.table);
@@ -361,7 +289,7 @@ private:
         const std::uint32_t oid = table.oid;
         const Deadline deadline = Deadline::after(call);
         // Registered now, should no writer have done so. Once a batch: every row of a transaction that cannot say what it wrote comes here.
-        if (!table.noted) table.noted = session_->query("SELECT cdc.note_shape($1::bigint::oid)", Params{std::to_string(oid)}, deadline).row(0).integer(0);
+        if (!table.noted) table.noted = session_.query("SELECT cdc.note_shape($1::bigint::oid)", Params{std::to_string(oid)}, deadline).row(0).integer(0);
         const std::int64_t now = *table.noted;
         const bool guessed = shape == 0;
         if (guessed) {
@@ -370,7 +298,7 @@ private:
             if (table.shape != 0) return halt(table, "its columns changed while a transaction of isolation repeatable read or serializable wrote: in which of the two it did is not known");
             shape = now;
         }
-        const SqlResult known = session_->query("SELECT layout, facts FROM cdc.shapes WHERE relation = $1::bigint::oid AND shape = $2 LIMIT 1", Params{std::to_string(oid), std::to_string(shape)}, deadline);
+        const SqlResult known = session_.query("SELECT layout, facts FROM cdc.shapes WHERE relation = $1::bigint::oid AND shape = $2 LIMIT 1", Params{std::to_string(oid), std::to_string(shape)}, deadline);
         if (known.rows() == 0) return halt(table, "rows were written in columns that are not known any more");
         return begin_shape(table, shape, known.row(0), guessed, deadline);
     }
@@ -388,11 +316,11 @@ private:
             const auto fact = facts.columns.find(place.name);
             columns.push_back({place.name, place.type, place.number, place.nullable, fact == facts.columns.end() ? "" : fact->second.comment});
         }
-        const auto info = std::make_shared<TableInfo>(told_table(*session_, table.ref, columns, layout.key, deadline));
+        const auto info = std::make_shared<TableInfo>(told_table(session_, table.ref, columns, layout.key, deadline));
         for (const ColumnInfo& column : info->columns) table.fields.push_back(text_field(column.type));
         table.table = info;
         if (info->key.empty()) return halt(table, "it has no primary key any more, or changes are told without a column of it");
-        SegmentPart part = shapes_.tell(info, facts.added, {options_.epoch, tick_, table.ordinal});   // of the change before
+        SegmentPart part = shapes_.tell(info, facts.added, {options_.epoch, ticks_.tick(), table.ordinal});   // of the change before
         if (part.kind == SegmentPart::Kind::halt) return halt(table, part.reason);
         if (guessed && !part.columns.empty()) return halt(table, "its columns changed around a transaction of isolation repeatable read or serializable: in which it wrote is not known");
         table.shape = shape;
@@ -404,14 +332,14 @@ private:
     void keep_earlier_fills(std::uint32_t oid, TableFacts& facts) {
         const bool unsure = std::any_of(facts.columns.begin(), facts.columns.end(), [&](const auto& column) { return column.second.has_default && !facts.added.contains(column.first); });
         if (!unsure) return;
-        const SqlResult noted = session_->query("SELECT facts FROM cdc.shapes WHERE relation = $1::bigint::oid", Params{std::to_string(oid)}, Deadline::after(call));
+        const SqlResult noted = session_.query("SELECT facts FROM cdc.shapes WHERE relation = $1::bigint::oid", Params{std::to_string(oid)}, Deadline::after(call));
         for (std::size_t i = 0; i < noted.rows(); ++i) keep_fills(parse_facts(noted.row(i).text(0)).second, facts);
     }
 
     // Printed rows name no column: a partition's must be in the table's order.
     bool partitions_alike(Followed& table) {
         table.checked = true;
-        const SqlResult other = session_->query(
+        const SqlResult other = session_.query(
             "SELECT l.relid::regclass::text FROM pg_partition_tree($1::bigint::oid::regclass) l WHERE"
             " (SELECT array_agg(attname ORDER BY attnum) FROM pg_attribute WHERE attrelid = l.relid AND attnum > 0 AND NOT attisdropped) IS DISTINCT FROM"
             " (SELECT array_agg(attname ORDER BY attnum) FROM pg_attribute WHERE attrelid = $1::bigint::oid AND attnum > 0 AND NOT attisdropped) LIMIT 1",
@@ -427,34 +355,26 @@ private:
             info->ref = table.ref;
             table.table = std::move(info);
         }
-        builder_.halt(table.open, table.table, {options_.epoch, tick_ == 0 ? told_ : tick_, table.ordinal}, why);
+        builder_.halt(table.open, table.table, {options_.epoch, ticks_.tick() == 0 ? ticks_.told() : ticks_.tick(), table.ordinal}, why);
         return false;
     }
 
     CaptureOptions options_;
     std::function<void()> mend_;
-    std::unique_ptr<Connection> session_;     // for everything that is asked
-    std::unique_ptr<Connection> stream_;      // a tick's changes
+    TickStream ticks_;
+    Connection& session_;                     // for everything that is asked
     std::map<std::uint32_t, Followed> tables_;   // by oid
-    std::string relations_;                   // their oids
     std::vector<std::uint32_t> lost_;
     SegmentBuilder builder_;
     ToldShapes shapes_;
 
-    std::uint64_t told_ = 0;                  // ticks up to here were told
-    std::uint64_t tick_ = 0;                  // the one being told; 0: none
-    std::string snapshot_, next_snapshot_;    // of told_, of tick_
-    std::string sequence_;                    // the log's last number when a tick was asked for last
-    std::uint64_t drawn_before_ = 0;          // every transaction that drew a number up to there has a lower id
-    bool settled_ = false;                    // and all of those have ended
     bool fresh_ = true;                       // nothing was told yet
-    bool header_ = false;                     // of the COPY, still to come
 
     std::string bytes_;
     std::vector<Printed> fields_;
     Batch old_;
 
-    std::uint64_t acknowledged_ = 0;
+    std::uint64_t acknowledged_;
     SteadyClock::time_point acknowledged_at_{}, tended_{}, watched_at_{};
 };
 

@@ -3,53 +3,35 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
+#include <map>
 #include <optional>
 #include <set>
-#include <unordered_map>
 #include <utility>
 
 #include "core/store/lsn.h"
 #include "core/store/postgres/catalog.h"
-#include "core/store/postgres/fields.h"
-#include "core/store/postgres/followed_table.h"
 #include "core/store/postgres/pgoutput.h"
 #include "core/store/postgres/replication_stream.h"
 #include "core/store/postgres/row_lookup.h"
 #include "core/store/postgres/spool.h"
 #include "core/store/postgres/sql_build.h"
 #include "core/store/postgres/table_facts.h"
+#include "core/store/postgres/told_relations.h"
+#include "core/store/postgres/tuple_rows.h"
 #include "core/store/segment_builder.h"
-#include "core/value/show.h"
 
 namespace ysdb::postgres {
 
 namespace {
 
-constexpr Millis look_every{2'000};           // whether every table is still published
 constexpr std::string_view own_origin = "ysdb_partition";  // rows moved between partitions are no changes (law 11)
-
-// A relation as this connection was told of it. Ids are the connection's.
-struct Relation {
-    std::shared_ptr<const TableInfo> table;   // null: not followed
-    std::vector<Field> binary, text;
-    bool halted = false;
-    std::uint32_t id = 0;
-    // Described where nobody wants it yet: told with the first change that somebody wants, unless that halts the table.
-    bool untold = false;
-    std::string cannot;                       // why not, then
-    std::map<std::string, AddedColumn> added;
-    SegmentBuilder::Open open;
-};
 
 class WalSource final : public ChangeSource {
 public:
     WalSource(const Target& target, CaptureOptions options, Deadline deadline)
-        : options_(std::move(options)), catalog_(Connection::open(target, "ysdb sync " + options_.set + " catalog", deadline)), lookup_(*catalog_), spool_(options_.spool_directory), shapes_(std::move(options_.known)) {
+        : options_(std::move(options)), catalog_(Connection::open(target, "ysdb sync " + options_.set + " catalog", deadline)), lookup_(*catalog_), spool_(options_.spool_directory), relations_(options_, *catalog_, builder_, deadline) {
         use_text_settings(*catalog_, deadline);
-        for (const TableRef& table : options_.tables) followed_.insert(table);
         told_ = options_.start;
-        told_in_place_ = tells_tables(*catalog_, deadline);
         start(target, deadline);
     }
 
@@ -71,7 +53,7 @@ public:
             }
         }
         stream_->check();
-        if (!in_transaction_ && !replay_) look_for_tables();
+        if (!in_transaction_ && !replay_) relations_.look_for_tables({options_.epoch, std::max(position_, told_), 2 * message_});
         resolve_unsent(stop);
         if (segment.complete <= told_) segment.complete = 0;
         else told_ = segment.complete;
@@ -94,10 +76,6 @@ private:
         auto connection = Connection::open(replication_target(target), "ysdb sync " + options_.set, deadline);
         use_text_settings(*connection, deadline);
         stream_.emplace(std::move(connection), sql + ")", options_.start, patience, options_.answer_within, deadline);
-    }
-
-    static bool tells_tables(Connection& session, Deadline deadline) {
-        return session.query("SELECT 1 FROM pg_event_trigger WHERE evtname = $1 AND evtenabled <> 'D'", std::vector<std::optional<std::string>>{std::string(event_trigger)}, deadline).rows() > 0;
     }
 
     bool any_as_text(Deadline deadline) {
@@ -179,7 +157,7 @@ private:
         position_ = position;
         xid_ = xid;
         message_ = 0;
-        truncated_.clear();
+        relations_.begin();
     }
 
     void commit() {
@@ -209,10 +187,10 @@ private:
                 message.integer<std::uint64_t>();
                 skipped_ = message.text() == own_origin;
                 return;
-            case 'R': return relation(read_relation(message));
+            case 'R': return relations_.described(read_relation(message), version_coming());
             case 'I':
                 ++message_;
-                if (!truncated_.empty()) truncated_.clear();
+                relations_.inserted();
                 if (Relation* relation = changed(message)) insert(*relation, message);
                 return;
             case 'U':
@@ -231,137 +209,59 @@ private:
         }
     }
 
-    Relation* changed(MessageReader& message) {
-        const auto found = relations_.find(message.integer<std::uint32_t>());
-        if (found == relations_.end()) throw Error(Code::internal, "the server told a change of a relation that it had not described");
-        Relation& relation = found->second;
-        if (relation.table == nullptr || relation.halted || skipped_ || !wanted(relation.table->ref)) return nullptr;
-        if (std::exchange(relation.untold, false)) tell_shape(relation);
-        return relation.halted ? nullptr : &relation;
-    }
-
-    // Whether anybody wants what this transaction did to the table.
-    bool wanted(const TableRef& table) const {
-        const auto from = options_.from.find(table);
-        return from == options_.from.end() || position_ >= from->second;
-    }
-
     // Two ordinals a message, for the row that goes and the row that comes; also of tables that are not followed, so that a replay counts the
     // same when others are.
     Version version_going() const { return {options_.epoch, position_, 2 * message_ - 1}; }
     Version version_coming() const { return {options_.epoch, position_, 2 * message_}; }
 
-    ChangeBatch& open_part(Relation& relation) { return builder_.rows(relation.open, relation.table); }
-
-    // Adds the row in fields_, with NULL for what is not there. `old`: the row before, where unsent values come from. False when it has no
-    // canonical form: it was noted.
-    bool add_row(Relation& relation, ChangeBatch& changes, Op op, const Batch* old) {
-        Batch& rows = changes.rows;
-        const TableInfo& table = *relation.table;
-        if (fields_.size() != table.columns.size()) throw Error(Code::internal, table.ref.text() + ": a row has not the columns that were told");
-        const std::size_t row = rows.rows();
-        const std::size_t before = rows.byte_size();
-        const Version version = version_coming();
-        bool unsent = false;
-        for (std::size_t c = 0; c < fields_.size(); ++c) {
-            const TupleField& field = fields_[c];
-            if (field.kind == 'u' && old != nullptr) {
-                rows.append_cell(*old, old->cell(0, c));
-                continue;
-            }
-            unsent = unsent || field.kind == 'u';
-            if (field.kind != 't' && field.kind != 'b') {
-                rows.add_null();
-                continue;
-            }
-            const auto* data = reinterpret_cast<const std::uint8_t*>(field.bytes.data());
-            const auto size = static_cast<std::uint32_t>(field.bytes.size());
-            const Type& type = table.columns[c].type;
-            if ((field.kind == 'b' ? relation.binary : relation.text)[c](data, size, type, rows)) [[likely]] continue;
-            rows.drop_rows_from(row);
-            reject(relation, c, field.kind == 'b' ? why_not_binary(type, data, size) : why_not_text(type, field.bytes), version);
-            return false;
-        }
-        builder_.added(changes, before, op, version);
-        if (unsent) note_unsent(relation, row);
-        return true;
+    // The relation that the message is about; null where nobody wants to be told.
+    Relation* changed(MessageReader& message) {
+        const auto id = message.integer<std::uint32_t>();
+        return skipped_ ? nullptr : relations_.changed(id, version_coming());
     }
 
-    // What can be read of the row in fields_, for its key.
-    void reject(Relation& relation, std::size_t column, std::string reason, const Version& version) {
-        Batch row(relation.table.get());
-        for (std::size_t c = 0; c < fields_.size(); ++c) {
-            const auto* data = reinterpret_cast<const std::uint8_t*>(fields_[c].bytes.data());
-            const auto size = static_cast<std::uint32_t>(fields_[c].bytes.size());
-            const std::size_t cells = row.cells().size();
-            const bool sent = fields_[c].kind == 't' || fields_[c].kind == 'b';
-            if (sent && (fields_[c].kind == 'b' ? relation.binary : relation.text)[c](data, size, relation.table->columns[c].type, row)) continue;
-            row.drop_cells_from(cells);
-            row.add_null();
+    // The tuple in hand. One that has no canonical form is noted.
+    void add_row(Relation& relation, Op op, bool from_old) {
+        ChangeBatch& changes = builder_.rows(relation.open, relation.layout.table);
+        const std::size_t row = changes.rows.rows(), before = changes.rows.byte_size();
+        if (auto rejected = tuple_.add(relation.layout, changes.rows, from_old)) {
+            builder_.reject({relation.layout.table->ref, std::move(rejected->key), std::move(rejected->column), std::move(rejected->reason), version_coming()});
+            return;
         }
-        builder_.reject({relation.table->ref, show_key(row, 0), relation.table->columns[column].name, std::move(reason), version});
+        builder_.added(changes, before, op, version_coming());
+        if (!from_old) note_unsent(relation, row);
     }
 
     void insert(Relation& relation, MessageReader& message) {
         message.byte();  // 'N'
-        read_tuple(message, fields_);
-        add_row(relation, open_part(relation), Op::insert, nullptr);
+        tuple_.take(message);
+        add_row(relation, Op::insert, false);
     }
 
-    // The tuple in fields_ as one row of old_, for what it tells: a key, or all.
-    bool read_old(Relation& relation) {
-        old_ = Batch(relation.table.get());
-        for (std::size_t c = 0; c < fields_.size(); ++c) {
-            const TupleField& field = fields_[c];
-            const auto* data = reinterpret_cast<const std::uint8_t*>(field.bytes.data());
-            const auto size = static_cast<std::uint32_t>(field.bytes.size());
-            const std::size_t cells = old_.cells().size();
-            if (field.kind == 't' || field.kind == 'b') {
-                if ((field.kind == 'b' ? relation.binary : relation.text)[c](data, size, relation.table->columns[c].type, old_)) continue;
-                old_.drop_cells_from(cells);
-            }
-            old_.add_null();
-        }
-        return std::none_of(relation.table->key.begin(), relation.table->key.end(), [&](std::uint32_t k) { return old_.cell(0, k).is_null(); });
-    }
-
-    void remove_old(Relation& relation) { builder_.remove(relation.open, relation.table, old_, version_going()); }
+    void remove_old(Relation& relation) { builder_.remove(relation.open, relation.layout.table, tuple_.old(), version_going()); }
 
     void update(Relation& relation, MessageReader& message) {
         char kind = message.byte();
         const bool whole = kind == 'O';
         bool moved = false;
         if (kind == 'K' || kind == 'O') {
-            read_tuple(message, fields_);
-            moved = read_old(relation);
+            tuple_.take(message);
+            moved = tuple_.take_old(relation.layout);
             kind = message.byte();
         }
-        read_tuple(message, fields_);
-        moved = moved && !same_key(relation);
+        tuple_.take(message);
+        moved = moved && !tuple_.same_key(relation.layout);
         if (moved) remove_old(relation);
-        add_row(relation, open_part(relation), moved ? Op::insert : Op::upsert, whole ? &old_ : nullptr);
-    }
-
-    // Whether the new tuple in fields_ has the key of old_.
-    bool same_key(Relation& relation) {
-        Batch fresh(relation.table.get());
-        for (std::size_t c = 0; c < fields_.size(); ++c) {
-            const TupleField& field = fields_[c];
-            const bool in_key = std::find(relation.table->key.begin(), relation.table->key.end(), c) != relation.table->key.end();
-            if (in_key && field.kind == 'u') fresh.append_cell(old_, old_.cell(0, c));
-            else if (!in_key || (field.kind != 't' && field.kind != 'b')) fresh.add_null();
-            else if (!(field.kind == 'b' ? relation.binary : relation.text)[c](reinterpret_cast<const std::uint8_t*>(field.bytes.data()), static_cast<std::uint32_t>(field.bytes.size()),
-                                                                             relation.table->columns[c].type, fresh)) {
-                return true;  // the new row is going to be rejected: the old one stays until somebody looks
-            }
-        }
-        return std::all_of(relation.table->key.begin(), relation.table->key.end(), [&](std::uint32_t k) { return std::ranges::equal(fresh.value(0, k), old_.value(0, k)); });
+        add_row(relation, moved ? Op::insert : Op::upsert, whole);
     }
 
     void remove(Relation& relation, MessageReader& message) {
         message.byte();  // 'K' or 'O'
-        read_tuple(message, fields_);
-        if (!read_old(relation)) throw Error(Code::refused, relation.table->ref.text() + ": a removal came without the primary key", "ALTER TABLE " + quote(relation.table->ref) + " REPLICA IDENTITY DEFAULT");
+        tuple_.take(message);
+        if (!tuple_.take_old(relation.layout)) {
+            const TableRef& ref = relation.layout.table->ref;
+            throw Error(Code::refused, ref.text() + ": a removal came without the primary key", "ALTER TABLE " + quote(ref) + " REPLICA IDENTITY DEFAULT");
+        }
         remove_old(relation);
     }
 
@@ -372,157 +272,8 @@ private:
             ++message_;
             Relation* relation = changed(message);
             if (relation == nullptr) continue;
-            builder_.truncate(relation->open, relation->table, version_coming());
-            truncated_.insert(relation->table->ref);
-        }
-    }
-
-    // --- shapes ---
-
-    void relation(const RelationMessage& told) {
-        Relation& relation = relations_[told.id];
-        const TableRef ref{told.schema, told.name};
-        const auto before = relation.table;
-        relation = {};
-        relation.id = told.id;
-        if (!followed_.contains(ref)) {
-            if (before != nullptr && wanted(before->ref)) {
-                halt(relation, before, "the table is now called " + ref.text());
-                relation.table = nullptr;
-            }
-            return;
-        }
-        const Deadline deadline = Deadline::after(Millis(30'000));
-        const auto message = facts_told_.find(told.id);
-        const bool in_place = message != facts_told_.end();
-        const TableFacts facts = in_place ? message->second : table_facts(*catalog_, ref, deadline);
-        auto table = std::make_shared<TableInfo>(shape_of(told, facts, in_place, deadline));
-        relation.table = table;
-        for (const ColumnInfo& column : table->columns) {
-            relation.binary.push_back(binary_field(column.type));
-            relation.text.push_back(text_field(column.type));
-        }
-        relation.cannot = cannot_follow(told, *table);
-        relation.added = facts.added;
-        if (!wanted(ref)) relation.untold = true;
-        else tell_shape(relation);
-    }
-
-    // Of the change before: a description is none, and comes as the connection pleases.
-    void tell_shape(Relation& relation) {
-        if (!relation.cannot.empty()) return halt(relation, relation.table, relation.cannot);
-        SegmentPart part = shapes_.tell(relation.table, relation.added, version_coming());
-        relation.halted = part.kind == SegmentPart::Kind::halt;
-        builder_.add(relation.open, std::move(part));
-    }
-
-    // The catalog may be ahead of the stream: where definitions are told in the stream, a known name is the column it was, as long as nothing
-    // else was told; elsewhere the catalog is all there is, and only a name it does not have any more is taken for what it was.
-    TableInfo shape_of(const RelationMessage& told, const TableFacts& facts, bool in_place, Deadline deadline) {
-        const TableRef ref{told.schema, told.name};
-        std::vector<ToldColumn> columns;
-        for (const RelationColumn& each : told.columns) {
-            ToldColumn column{each.name, {each.type, each.modifier}};
-            const int known = in_place ? 0 : shapes_.number(ref, column.name);
-            const auto fact = facts.columns.find(column.name);
-            if (fact != facts.columns.end()) {
-                column.number = fact->second.number;
-                column.nullable = fact->second.nullable;
-                column.comment = fact->second.comment;
-            }
-            if (known != 0 && (told_in_place_ || fact == facts.columns.end())) column.number = known;
-            columns.push_back(std::move(column));
-        }
-        return told_table(*catalog_, ref, columns, key_of(told, columns, facts), deadline);
-    }
-
-    // The primary key's columns as the stream calls them. The catalog may know them by other names by now, or have another key: with the default
-    // identity the description says what the key was.
-    static std::vector<std::string> key_of(const RelationMessage& told, const std::vector<ToldColumn>& columns, const TableFacts& facts) {
-        std::vector<std::string> key, flagged;
-        for (const std::string& name : facts.key) {
-            const auto fact = facts.columns.find(name);
-            const auto column = std::find_if(columns.begin(), columns.end(), [&](const ToldColumn& c) { return fact != facts.columns.end() && c.number != 0 && c.number == fact->second.number; });
-            key.push_back(column == columns.end() ? name : column->name);
-        }
-        for (const RelationColumn& column : told.columns) {
-            if (told.identity == 'd' && column.identifies) flagged.push_back(column.name);
-        }
-        return flagged.empty() || std::is_permutation(flagged.begin(), flagged.end(), key.begin(), key.end()) ? key : flagged;
-    }
-
-    static std::string cannot_follow(const RelationMessage& told, const TableInfo& table) {
-        if (table.key.empty()) return "it has no primary key any more, or changes are told without a column of it";
-        if (told.identity == 'n') return "its REPLICA IDENTITY is NOTHING: updates and removals do not say which row they are of";
-        for (const std::uint32_t k : table.key) {
-            const auto column = std::find_if(told.columns.begin(), told.columns.end(), [&](const RelationColumn& c) { return c.name == table.columns[k].name; });
-            if (!column->identifies) return "its REPLICA IDENTITY does not hold the primary key's column " + column->name;
-        }
-        return "";
-    }
-
-    void halt(Relation& relation, const std::shared_ptr<const TableInfo>& table, const std::string& why) {
-        relation.halted = true;
-        builder_.halt(relation.open, table, version_coming(), why);
-    }
-
-    // Told here and not when the next row is described: that may come in another run, when the catalog has forgotten what older rows hold.
-    void definition_told(Relation& relation, const TableFacts& facts) {
-        if (relation.halted || !wanted(facts.ref)) return;
-        std::map<int, ToldColumn> columns;
-        for (const auto& [name, fact] : facts.columns) {
-            if (!fact.generated && fact.type.oid != 0) columns[fact.number] = {name, fact.type, fact.number, fact.nullable, fact.comment};
-        }
-        std::vector<ToldColumn> ordered;
-        for (auto& [_, column] : columns) ordered.push_back(std::move(column));
-        const auto table = std::make_shared<TableInfo>(told_table(*catalog_, facts.ref, ordered, facts.key, Deadline::after(Millis(30'000))));
-        if (const std::string why = shapes_.rewritten(facts); !why.empty()) return halt(relation, table, why);
-        if (ordered.empty() || table->key.empty()) return;   // the next row's description says why
-        SegmentPart part = shapes_.tell(table, facts.added, version_coming());
-        relation.halted = part.kind == SegmentPart::Kind::halt;
-        if (relation.halted || !part.columns.empty()) builder_.add(relation.open, std::move(part));
-    }
-
-    // A partition was truncated by itself, unless its table was just now: the trigger on it fires for that, too.
-    void partition_truncated(std::string_view message) {
-        const auto json = nlohmann::json::parse(message);
-        const TableRef ref{json.at("schema"), json.at("name")};
-        if (!followed_.contains(ref) || truncated_.contains(ref) || !wanted(ref)) return;
-        Relation& relation = relations_[json.at("relation").get<std::uint32_t>()];
-        if (relation.halted) return;
-        const auto table = std::make_shared<TableInfo>();
-        table->ref = ref;
-        halt(relation, table, "its partition " + json.at("partition").get<std::string>() + " was truncated by itself: which rows that took, no change tells");
-    }
-
-    // A table under a known name, or a partition of one, that came with rows which no change tells.
-    void came_with_rows(std::string_view prefix, std::string_view message) {
-        const auto json = nlohmann::json::parse(message);
-        const TableRef ref{json.at("schema"), json.at("name")};
-        if (!followed_.contains(ref) || !wanted(ref) || skipped_) return;
-        Relation& relation = relations_[json.at("relation").get<std::uint32_t>()];
-        if (relation.halted) return;
-        const auto table = std::make_shared<TableInfo>();
-        table->ref = ref;
-        halt(relation, table, prefix == joined_prefix ? "it is another table than the one that was copied (dropped and made anew, or swapped by renames), or was not published for a time: what happened meanwhile, no change tells"
-                                                      : "its partition " + json.at("partition").get<std::string>() + " was attached with rows in it, which no change tells");
-    }
-
-    // A table that was dropped, or has another name now, is not published any more under its own, and the stream is silent about it.
-    void look_for_tables() {
-        if (SteadyClock::now() - looked_ < look_every) return;
-        looked_ = SteadyClock::now();
-        const SqlResult found = catalog_->query("SELECT schemaname, tablename FROM pg_publication_tables WHERE pubname = $1", std::vector<std::optional<std::string>>{publication_name(options_.set)},
-                                                Deadline::after(options_.answer_within));   // a server that has gone silent is given up no later than by the stream
-        std::set<TableRef> published;
-        for (std::size_t i = 0; i < found.rows(); ++i) published.insert({found.row(i).text(0), found.row(i).text(1)});
-        for (const TableRef& ref : followed_) {
-            if (published.contains(ref) || !gone_.insert(ref).second) continue;
-            const auto table = std::make_shared<TableInfo>();
-            table->ref = ref;
-            SegmentBuilder::Open open;
-            builder_.halt(open, table, {options_.epoch, std::max(position_, told_), 2 * message_}, "it was dropped, or has another name now: the publication has no table of that name");
-            builder_.segment().whole = builder_.segment().parts.size();
+            builder_.truncate(relation->open, relation->layout.table, version_coming());
+            relations_.truncated(*relation);
         }
     }
 
@@ -533,22 +284,16 @@ private:
         const std::string_view prefix = message.text();
         if (prefix != facts_prefix && prefix != truncate_prefix && prefix != attach_prefix && prefix != joined_prefix) return;
         const auto size = message.integer<std::uint32_t>();
-        if (prefix == truncate_prefix) return partition_truncated(message.bytes(size));
-        if (prefix != facts_prefix) return came_with_rows(prefix, message.bytes(size));
-        auto [relation, facts] = parse_facts(message.bytes(size));
-        if (const auto before = facts_told_.find(relation); before != facts_told_.end()) keep_fills(before->second, facts);
-        ++message_;   // a change of columns has a version of its own, whoever is followed
-        if (followed_.contains(facts.ref)) definition_told(relations_[relation], facts);
-        facts_told_[relation] = std::move(facts);
+        if (prefix == facts_prefix) ++message_;   // a change of columns has a version of its own, whoever is followed
+        if (skipped_ && (prefix == attach_prefix || prefix == joined_prefix)) return;
+        relations_.message(prefix, message.bytes(size), version_coming());
     }
 
     // --- values that an update left out because they did not change and are stored apart (TOAST) ---
 
     void note_unsent(Relation& relation, std::size_t row) {
-        std::vector<std::uint32_t> columns;
-        for (std::uint32_t c = 0; c < fields_.size(); ++c) {
-            if (fields_[c].kind == 'u') columns.push_back(c);
-        }
+        std::vector<std::uint32_t> columns = tuple_.unsent();
+        if (columns.empty()) return;
         unsent_.push_back({relation.open.part, row, std::move(columns), relation.id});
         unsent_by_.insert(xid_);
     }
@@ -569,21 +314,13 @@ private:
     std::optional<ReplicationStream> stream_;
     RowLookup lookup_;
     Spool spool_;
-    ToldShapes shapes_;
     std::unique_ptr<Spool::Reader> replay_;
-    std::set<TableRef> followed_;
-    std::unordered_map<std::uint32_t, Relation> relations_;
-    std::map<std::uint32_t, TableFacts> facts_told_;
-    std::set<TableRef> truncated_;            // in this transaction, with nothing inserted since
-    std::set<TableRef> gone_;                 // and told to be
-    SteadyClock::time_point looked_ = SteadyClock::now();
     SegmentBuilder builder_;
-    std::vector<TupleField> fields_;
-    Batch old_;
+    ToldRelations relations_;
+    TupleRows tuple_;
     std::vector<UnsentCells> unsent_;
     std::set<std::uint32_t> unsent_by_;
 
-    bool told_in_place_ = false;       // the event trigger is there
     bool in_transaction_ = false;
     bool skipped_ = false;             // the transaction moves rows, it changes none
     std::uint32_t streaming_ = 0;      // the transaction whose changes come before its commit; 0: none
