@@ -78,6 +78,9 @@ struct CaptureState {
     std::int64_t active_pid = 0;        // who reads now; 0: nobody
 };
 
+// Whether nobody wants the table's column of that name.
+using LeftOut = std::function<bool(const TableRef& table, const std::string& column)>;
+
 struct CaptureOptions {
     std::string set;                             // names the slot and the publication
     std::vector<TableRef> tables;
@@ -87,6 +90,9 @@ struct CaptureOptions {
     // By table: what was committed below is wanted by nobody, it is in their copies: neither changes nor shapes nor reasons to halt are told. A table
     // that is missing is told from `start` on.
     std::map<TableRef, std::uint64_t> from;
+    // Columns that are in the shapes but not in the rows: their values are neither read nor asked for, every row has NULL there, and what happens to
+    // them halts nothing. Empty: every column is wanted.
+    LeftOut left_out;
     std::size_t segment_bytes = 1u << 20;
     Millis answer_within{60'000};                // a server that was asked for a sign of life and gives none is taken for gone
     std::string spool_directory = "/var/tmp";    // where transactions wait that are told before they are committed

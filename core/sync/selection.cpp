@@ -113,6 +113,13 @@ private:
                 return part;
             }
         }
+        for (const std::uint32_t k : known.whole->key) {
+            const std::string& name = known.whole->columns[k].name;
+            if (chosen(choice, name)) continue;
+            part.kind = SegmentPart::Kind::halt;
+            part.reason = "column " + name + ", which is part of the key, is left out under that name";
+            return part;
+        }
         part.columns = std::move(changes);
         return part;
     }
@@ -129,6 +136,10 @@ private:
 // The source compares what it finds with what is known: columns nobody is told of are known to it as they are.
 std::unique_ptr<ChangeSource> Selecting::open(const CaptureOptions& options, Deadline deadline) {
     CaptureOptions whole = options;
+    whole.left_out = [&set = set_](const TableRef& table, const std::string& column) {
+        const SyncTable* choice = choice_of(set, table);
+        return choice != nullptr && !chosen(*choice, column);
+    };
     Segment first;
     for (auto& [ref, columns] : whole.known) {
         const SyncTable* choice = choice_of(set_, ref);

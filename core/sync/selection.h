@@ -1,6 +1,7 @@
 // Some of a table's columns: what [[sync.table]] columns and except say, for every capture alike.
 //
-// The source tells whole rows; what is not chosen is left out before anybody sees it, in changes, copies and descriptions.
+// The source is told what is left out and reads none of its values, but tells it as NULL, in shapes with every column: what a column is that comes, goes or
+// gets another name is judged here. All of it is taken out before anybody sees it, in changes, copies and descriptions.
 #pragma once
 
 #include <memory>

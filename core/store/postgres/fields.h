@@ -15,6 +15,8 @@ using Field = bool (*)(const std::uint8_t* data, std::uint32_t size, const Type&
 
 Field binary_field(const Type& type);
 Field text_field(const Type& type);
+// Of a column that nobody wants: NULL, whatever was sent.
+Field unread_field();
 // Why a value of this type was not taken.
 std::string why_not_binary(const Type& type, const std::uint8_t* data, std::uint32_t size);
 std::string why_not_text(const Type& type, std::string_view text);

@@ -47,6 +47,13 @@ TableInfo told_table(SqlSession& session, const TableRef& ref, const std::vector
     return table;
 }
 
+std::vector<bool> wanted_columns(const TableInfo& table, const LeftOut& left_out) {
+    std::vector<bool> wanted;
+    for (const ColumnInfo& column : table.columns) wanted.push_back(!left_out || !left_out(table.ref, column.name));
+    for (const std::uint32_t k : table.key) wanted[k] = true;
+    return wanted;
+}
+
 int ToldShapes::number(const TableRef& table, const std::string& column) const {
     const auto known = known_.find(table);
     if (known == known_.end()) return 0;
@@ -55,18 +62,51 @@ int ToldShapes::number(const TableRef& table, const std::string& column) const {
 }
 
 std::string ToldShapes::rewritten(const TableFacts& facts) const {
-    if (facts.rewrite == "using") return "ALTER TABLE ... USING may have given every row another value, which no change tells";
-    if (facts.rewrite == "value") return "a value of one of its enum types got another name: the rows that have it changed, which no change tells";
+    if (facts.rewrite == "using" || facts.rewrite == "value") {
+        // Those that the statement may have been about; of an earlier version's event trigger they are not known.
+        bool known = false, wanted = false;
+        for (const auto& [name, column] : facts.columns) {
+            if (!facts.touched.contains(column.number)) continue;
+            known = true;
+            wanted = wanted || !left_out(facts.ref, name);
+        }
+        if (known && !wanted) return "";
+        return facts.rewrite == "using" ? "ALTER TABLE ... USING may have given every row another value, which no change tells"
+                                        : "a value of one of its enum types got another name: the rows that have it changed, which no change tells";
+    }
     const auto known = known_.find(facts.ref);
     if (facts.rewrite.empty() || known == known_.end()) return "";
     for (const auto& [name, column] : facts.columns) {
         const bool old = std::any_of(known->second.begin(), known->second.end(), [&](const ColumnInfo& c) { return c.number == column.number; });
         const auto added = facts.added.find(name);
-        if (old || (added != facts.added.end() && added->second.fill)) continue;
+        if (old || left_out(facts.ref, name) || (added != facts.added.end() && added->second.fill)) continue;
         if (added != facts.added.end()) return "column " + name + " was added with a default that each row has its own value of";
         if (column.has_default) return "column " + name + " was added while every row was written anew: what the rows hold in it, no change tells";
     }
     return "";
+}
+
+bool ToldShapes::differs(const TableInfo& table) const {
+    const auto known = known_.find(table.ref);
+    return known != known_.end() && !compare_shapes(known->second, table.columns, {}).changes.empty();
+}
+
+void ToldShapes::drop_left_out(const TableRef& table, std::vector<ColumnInfo>& before, std::vector<ColumnInfo>& now) const {
+    if (!left_out_) return;
+    const auto numbered = [](const ColumnInfo& c) { return c.number != 0; };
+    // Without numbers one that came or went may be another that was renamed.
+    const bool sure = std::all_of(before.begin(), before.end(), numbered) && std::all_of(now.begin(), now.end(), numbered);
+    const auto drop = [&](std::vector<ColumnInfo>& from, const std::vector<ColumnInfo>& other) {
+        std::vector<ColumnInfo> kept;
+        for (const ColumnInfo& column : from) {
+            const auto same = std::find_if(other.begin(), other.end(), [&](const ColumnInfo& c) { return sure ? c.number == column.number : c.name == column.name; });
+            if (!left_out(table, column.name) || (same == other.end() ? !sure : !left_out(table, same->name))) kept.push_back(column);
+        }
+        return kept;
+    };
+    std::vector<ColumnInfo> kept = drop(before, now);
+    now = drop(now, before);
+    before = std::move(kept);
 }
 
 SegmentPart ToldShapes::tell(std::shared_ptr<const TableInfo> table, const std::map<std::string, AddedColumn>& added, const Version& version) {
@@ -75,7 +115,9 @@ SegmentPart ToldShapes::tell(std::shared_ptr<const TableInfo> table, const std::
     part.table = std::move(table);
     part.version = version;
     if (const auto known = known_.find(part.table->ref); known != known_.end()) {
-        ShapeVerdict verdict = compare_shapes(known->second, part.table->columns, added);
+        std::vector<ColumnInfo> before = known->second, now = part.table->columns;
+        drop_left_out(part.table->ref, before, now);
+        ShapeVerdict verdict = compare_shapes(before, now, added);
         part.columns = std::move(verdict.changes);
         part.reason = std::move(verdict.halt);
     }

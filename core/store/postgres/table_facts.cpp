@@ -13,6 +13,7 @@ TableFacts facts_of(const nlohmann::json& json) {
     TableFacts facts;
     facts.ref = {json.value("schema", ""), json.value("name", "")};
     if (json.contains("rewrite") && !json.at("rewrite").is_null()) facts.rewrite = json.at("rewrite").get<std::string>();
+    if (json.contains("touched") && json.at("touched").is_array()) facts.touched = json.at("touched").get<std::set<int>>();
     for (const auto& column : json.at("columns")) {
         const std::string name = column.at("name");
         facts.columns[name] = {.number = column.at("number").get<int>(),

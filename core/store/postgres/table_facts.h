@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -30,6 +31,7 @@ struct TableFacts {
     std::vector<std::string> key;
     std::map<std::string, AddedColumn> added;   // columns with a default that older rows have
     std::string rewrite;                        // told by an event trigger, what happened to the rows: "using", "value", "rows", as in rewrites.sql
+    std::set<int> touched;                      // told with it: the numbers of the columns that it may be about
 };
 
 // The catalog as it is now, which may be ahead of the stream. A table that is gone has no columns.

@@ -245,6 +245,13 @@ Field text_field(const Type& type) {
     }
 }
 
+Field unread_field() {
+    return [](const std::uint8_t*, std::uint32_t, const Type&, Batch& batch) {
+        batch.add_null();
+        return true;
+    };
+}
+
 std::string why_not_text(const Type& type, std::string_view text) {
     if (type.kind == TypeKind::array && text.find('{', 1) != std::string_view::npos) return "arrays of more than one dimension are not supported";
     if (type.kind == TypeKind::decimal) return "the value does not fit " + type.native;

@@ -53,7 +53,7 @@ std::shared_ptr<const TableInfo> named(const TableRef& ref) {
 }  // namespace
 
 ToldRelations::ToldRelations(const CaptureOptions& options, Connection& catalog, SegmentBuilder& builder, Deadline deadline)
-    : options_(options), catalog_(catalog), builder_(builder), shapes_(options.known), told_in_place_(tells_tables(catalog, deadline)), followed_(options.tables.begin(), options.tables.end()) {}
+    : options_(options), catalog_(catalog), builder_(builder), shapes_(options.known, options.left_out), told_in_place_(tells_tables(catalog, deadline)), followed_(options.tables.begin(), options.tables.end()) {}
 
 bool ToldRelations::wanted(const TableRef& table, const Version& at) const {
     const auto from = options_.from.find(table);
@@ -83,7 +83,7 @@ void ToldRelations::described(const RelationMessage& told, const Version& at) {
     const auto message = facts_told_.find(told.id);
     const bool in_place = message != facts_told_.end();
     const TableFacts facts = in_place ? message->second : table_facts(catalog_, ref, deadline);
-    relation.layout = TupleLayout(std::make_shared<TableInfo>(shape_of(told, facts, in_place, deadline)));
+    relation.layout = TupleLayout(std::make_shared<TableInfo>(shape_of(told, facts, in_place, deadline)), options_.left_out);
     relation.cannot = cannot_follow(told, *relation.layout.table);
     relation.added = facts.added;
     if (!wanted(ref, at)) relation.untold = true;

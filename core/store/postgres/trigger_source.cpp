@@ -52,7 +52,7 @@ struct Followed {
 class TriggerSource final : public ChangeSource {
 public:
     TriggerSource(const Target& target, CaptureOptions options, std::function<void()> mend, Deadline deadline)
-        : options_(std::move(options)), mend_(std::move(mend)), ticks_(target, options_.set, options_.start, deadline), session_(ticks_.session()), shapes_(std::move(options_.known)), acknowledged_(options_.start) {
+        : options_(std::move(options)), mend_(std::move(mend)), ticks_(target, options_.set, options_.start, deadline), session_(ticks_.session()), shapes_(std::move(options_.known), options_.left_out), acknowledged_(options_.start) {
         find_tables(deadline);
         tend_log(session_, deadline);
         tended_ = SteadyClock::now();
@@ -317,12 +317,14 @@ private:
             columns.push_back({place.name, place.type, place.number, place.nullable, fact == facts.columns.end() ? "" : fact->second.comment});
         }
         const auto info = std::make_shared<TableInfo>(told_table(session_, table.ref, columns, layout.key, deadline));
-        for (const ColumnInfo& column : info->columns) table.fields.push_back(text_field(column.type));
+        const std::vector<bool> wanted = wanted_columns(*info, options_.left_out);
+        for (std::size_t c = 0; c < wanted.size(); ++c) table.fields.push_back(wanted[c] ? text_field(info->columns[c].type) : unread_field());
         table.table = info;
         if (info->key.empty()) return halt(table, "it has no primary key any more, or changes are told without a column of it");
+        const bool other = guessed && shapes_.differs(*info);
         SegmentPart part = shapes_.tell(info, facts.added, {options_.epoch, ticks_.tick(), table.ordinal});   // of the change before
         if (part.kind == SegmentPart::Kind::halt) return halt(table, part.reason);
-        if (guessed && !part.columns.empty()) return halt(table, "its columns changed around a transaction of isolation repeatable read or serializable: in which it wrote is not known");
+        if (other) return halt(table, "its columns changed around a transaction of isolation repeatable read or serializable: in which it wrote is not known");
         table.shape = shape;
         builder_.add(table.open, std::move(part));
         return true;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/store/postgres/followed_table.h"
 #include "core/value/show.h"
 
 namespace ysdb::postgres {
@@ -15,10 +16,11 @@ std::uint32_t size_of(const TupleField& field) { return static_cast<std::uint32_
 
 }  // namespace
 
-TupleLayout::TupleLayout(std::shared_ptr<const TableInfo> of) : table(std::move(of)) {
-    for (const ColumnInfo& column : table->columns) {
-        binary.push_back(binary_field(column.type));
-        text.push_back(text_field(column.type));
+TupleLayout::TupleLayout(std::shared_ptr<const TableInfo> of, const LeftOut& left_out) : table(std::move(of)), wanted(wanted_columns(*table, left_out)) {
+    for (std::size_t c = 0; c < table->columns.size(); ++c) {
+        const Type& type = table->columns[c].type;
+        binary.push_back(wanted[c] ? binary_field(type) : unread_field());
+        text.push_back(wanted[c] ? text_field(type) : unread_field());
     }
 }
 
@@ -80,10 +82,10 @@ std::optional<RejectedRow> TupleRows::add(const TupleLayout& layout, Batch& rows
     return std::nullopt;
 }
 
-std::vector<std::uint32_t> TupleRows::unsent() const {
+std::vector<std::uint32_t> TupleRows::unsent(const TupleLayout& layout) const {
     std::vector<std::uint32_t> columns;
     for (std::uint32_t c = 0; c < fields_.size(); ++c) {
-        if (fields_[c].kind == 'u') columns.push_back(c);
+        if (fields_[c].kind == 'u' && layout.wanted[c]) columns.push_back(c);
     }
     return columns;
 }

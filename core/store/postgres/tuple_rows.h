@@ -7,6 +7,7 @@
 #include <optional>
 #include <vector>
 
+#include "core/store/changes.h"
 #include "core/store/postgres/fields.h"
 #include "core/store/postgres/pgoutput.h"
 #include "core/store/store.h"
@@ -18,9 +19,10 @@ namespace ysdb::postgres {
 struct TupleLayout {
     std::shared_ptr<const TableInfo> table;   // null: nobody reads them
     std::vector<Field> binary, text;          // by column
+    std::vector<bool> wanted;                 // by column: the others are NULL in every row
 
     TupleLayout() = default;
-    explicit TupleLayout(std::shared_ptr<const TableInfo> table);
+    TupleLayout(std::shared_ptr<const TableInfo> table, const LeftOut& left_out);
 };
 
 // The tuple in hand, and the row that was there before it. What take() was given must live as long as its tuple is in hand. Not thread-safe.
@@ -36,8 +38,8 @@ public:
     // Adds the tuple in hand as a row. What it left out because it did not change comes from old() or, without `from_old`, is NULL. A row that has no
     // canonical form is not added: what can be told of it. Throws Error(internal) when it has not the table's columns.
     std::optional<RejectedRow> add(const TupleLayout& layout, Batch& rows, bool from_old) const;
-    // The columns that the tuple in hand left out.
-    std::vector<std::uint32_t> unsent() const;
+    // The columns that the tuple in hand left out, of those that are wanted.
+    std::vector<std::uint32_t> unsent(const TupleLayout& layout) const;
 
 private:
     bool read_cell(const TupleLayout& layout, std::size_t column, Batch& rows) const;

@@ -82,6 +82,7 @@ private:
         for (const TableRef& table : options_.tables) {
             try {
                 for (const ColumnInfo& column : describe(*catalog_, "", table, deadline).columns) {
+                    if (options_.left_out && options_.left_out(table, column.name)) continue;
                     const TypeKind kind = column.type.kind == TypeKind::array ? column.type.element->kind : column.type.kind;
                     if (kind == TypeKind::other) return true;
                 }
@@ -292,7 +293,7 @@ private:
     // --- values that an update left out because they did not change and are stored apart (TOAST) ---
 
     void note_unsent(Relation& relation, std::size_t row) {
-        std::vector<std::uint32_t> columns = tuple_.unsent();
+        std::vector<std::uint32_t> columns = tuple_.unsent(relation.layout);
         if (columns.empty()) return;
         unsent_.push_back({relation.open.part, row, std::move(columns), relation.id});
         unsent_by_.insert(xid_);

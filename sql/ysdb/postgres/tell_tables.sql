@@ -13,7 +13,7 @@ DECLARE
     root oid;
     filled boolean;
 BEGIN
-    PERFORM pg_logical_emit_message(true, 'ysdb.table', (facts.json::jsonb || jsonb_build_object('rewrite', told.rewrite))::text)
+    PERFORM pg_logical_emit_message(true, 'ysdb.table', (facts.json::jsonb || jsonb_build_object('rewrite', told.rewrite, 'touched', told.touched))::text)
     FROM ({rewrites}) told JOIN pg_class c ON c.oid = told.relation CROSS JOIN LATERAL ({facts}) facts
     WHERE EXISTS (SELECT 1 FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid WHERE r.prrelid = c.oid AND p.pubname LIKE 'ysdb\_%');
     -- A message stands in the stream where its record ends, which is where the next one begins: a row that follows at once, in another subtransaction

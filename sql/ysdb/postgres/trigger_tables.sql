@@ -12,7 +12,7 @@ DECLARE
     filled boolean;
 BEGIN
     INSERT INTO cdc.change_log (table_name, operation, relation, shape, new_text)
-    SELECT n.nspname || '.' || c.relname, 'REWRITE', c.oid, 0, (facts.json::jsonb || jsonb_build_object('rewrite', told.rewrite))::text
+    SELECT n.nspname || '.' || c.relname, 'REWRITE', c.oid, 0, (facts.json::jsonb || jsonb_build_object('rewrite', told.rewrite, 'touched', told.touched))::text
     FROM ({rewrites}) told JOIN pg_class c ON c.oid = told.relation JOIN pg_namespace n ON n.oid = c.relnamespace CROSS JOIN LATERAL ({facts}) facts
     WHERE told.rewrite IS NOT NULL AND EXISTS (SELECT 1 FROM cdc.captured k WHERE k.relation = c.oid);
     PERFORM cdc.note_shape(k.relation) FROM cdc.captured k WHERE k.relation IN (SELECT objid FROM pg_event_trigger_ddl_commands() WHERE classid = 'pg_class'::regclass);
