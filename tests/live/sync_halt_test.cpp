@@ -161,6 +161,19 @@ TEST_CASE("rows that follow a change of columns at once are told after it, with 
     CHECK(site.equal());
 }
 
+TEST_CASE("rows that somebody else's event trigger writes before ysdb's has told the new columns keep the columns' defaults") {
+    SyncSite site;
+    site.source("CREATE TABLE t (id int PRIMARY KEY, n int DEFAULT 0); INSERT INTO t SELECT g FROM generate_series(1, 50) g");
+    site.catch_up();
+    site.source("CREATE FUNCTION aaa_count() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN UPDATE t SET n = n + 1 WHERE id = 1; END'; CREATE EVENT TRIGGER aaa_count ON ddl_command_end WHEN TAG IN ('ALTER TABLE') EXECUTE FUNCTION aaa_count()");
+    site.source("ALTER TABLE t ADD a int DEFAULT 1");
+    site.source("ALTER TABLE t ADD b int DEFAULT 2");
+    site.source("DROP EVENT TRIGGER aaa_count");
+    site.catch_up();
+    CHECK(site.state("public.t") == "following");
+    CHECK(site.equal());
+}
+
 TEST_CASE("one table that its store refuses is halted with the way out; the others are copied and followed") {
     SyncSite site("\"public.t\", \"public.u\"");
     site.source("CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'a'); CREATE TABLE u (id int PRIMARY KEY); INSERT INTO u VALUES (1)");

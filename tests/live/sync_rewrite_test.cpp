@@ -78,6 +78,44 @@ void write_anew(const std::string& capture, bool partitioned) {
 
 }  // namespace
 
+// Its messages carry the number of the transaction, not of the part that was rolled back.
+TEST_CASE("what was rolled back to a savepoint halts nothing and changes no columns, also in a transaction that is told before its commit") {
+    SyncSite site("\"public.t\", \"public.p\", \"public.big\"");
+    site.source("CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT g, 'v' || g FROM generate_series(1, 100) g; CREATE TABLE big (id serial PRIMARY KEY, v text);"
+                "CREATE TABLE p (id int PRIMARY KEY, v text) PARTITION BY RANGE (id); CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (1000); INSERT INTO p SELECT g, 'v' || g FROM generate_series(1, 100) g");
+    site.source("DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET logical_decoding_work_mem = ''64kB''', current_database()); END $$");
+    site.catch_up();
+    Running running(site, {"sync", "run"});
+    REQUIRE(wait_until([&] { return site.ask_source("SELECT count(*) FROM pg_replication_slots WHERE active AND slot_name = '" + site.slot() + "'").row(0).integer(0) == 1; }));
+    const std::string much = "INSERT INTO big (v) SELECT repeat('x', 100) FROM generate_series(1, 5000)";
+    const auto streamed = [&] { return site.ask_source("SELECT stream_count FROM pg_stat_replication_slots WHERE slot_name = '" + site.slot() + "'").row(0).integer(0); };
+    const auto session = site.source_session();
+    int number = 500;
+    for (const char* statement : {"ALTER TABLE t ALTER v TYPE text USING upper(v)", "ALTER TABLE t ADD c int DEFAULT 5", "TRUNCATE p1", "SAVEPOINT inner_one; ALTER TABLE t ADD c int DEFAULT 5; RELEASE inner_one"}) {
+        CAPTURE(std::string(statement));
+        const auto before = streamed();
+        ++number;
+        session->query("BEGIN; " + much + "; SAVEPOINT s; " + statement + "; " + much, SyncSite::soon());
+        CHECK(wait_until([&] { return streamed() > before + 5; }));   // the messages are out
+        session->query("ROLLBACK TO s; " + much + "; INSERT INTO t VALUES (" + std::to_string(number) + ", 'w'); INSERT INTO p VALUES (" + std::to_string(number) + ", 'w'); COMMIT", SyncSite::soon());
+    }
+    // And what was not rolled back is told.
+    session->query("BEGIN; " + much + "; SAVEPOINT s; ALTER TABLE t ADD kept int DEFAULT 7; " + much + "; RELEASE s; INSERT INTO t VALUES (2000, 'w', 8); COMMIT", SyncSite::soon());
+    CHECK(wait_until([&] {
+        try {
+            return site.target_count("t_current WHERE id = 2000 AND kept = 8") == 1;
+        } catch (const Error&) {
+            return false;   // not there yet
+        }
+    }));
+    running.signal(SIGTERM);
+    running.wait();
+    site.catch_up();
+    for (const std::string table : {"t", "p", "big"}) CHECK(site.state("public." + table) == "following");
+    CHECK(site.target("SELECT count() FROM system.columns WHERE database = currentDatabase() AND table = 't' AND name LIKE '%c'").row(0).integer(0) == 0);
+    CHECK(site.equal());
+}
+
 TEST_CASE("rows that are written anew without being told halt the table at once, with the reason; what leaves them as they are does not") {
     for (const std::string capture : {"wal", "trigger"}) {
         for (const bool partitioned : {false, true}) write_anew(capture, partitioned);

@@ -48,6 +48,12 @@ std::pair<std::uint32_t, TableFacts> parse_facts(std::string_view message) {
     }
 }
 
+std::optional<std::uint32_t> teller_of(std::string_view message) {
+    const auto json = nlohmann::json::parse(message, nullptr, false);
+    if (!json.is_object() || !json.contains("transaction") || !json.at("transaction").is_number_unsigned()) return std::nullopt;
+    return json.at("transaction").get<std::uint32_t>();
+}
+
 void keep_fills(const TableFacts& before, TableFacts& now) {
     for (const auto& [old_name, added] : before.added) {
         const auto old = before.columns.find(old_name);

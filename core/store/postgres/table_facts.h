@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -42,6 +43,8 @@ TableFacts table_facts(SqlSession& session, const TableRef& table, Deadline dead
 inline constexpr std::string_view facts_prefix = "ysdb.table", truncate_prefix = "ysdb.truncate", attach_prefix = "ysdb.attach", joined_prefix = "ysdb.joined";
 // A message of the event trigger: the relation's oid and its facts. Throws Error(internal) on anything else.
 std::pair<std::uint32_t, TableFacts> parse_facts(std::string_view message);
+// Of any message of the event triggers: the (sub)transaction that it is of, which the stream does not say; none: an earlier version's.
+std::optional<std::uint32_t> teller_of(std::string_view message);
 // What older rows hold in a new column is forgotten by the catalog when the table is rewritten: what was told of it before stays true.
 void keep_fills(const TableFacts& before, TableFacts& now);
 // The query of them, of a row c of pg_class; its column is `json`.

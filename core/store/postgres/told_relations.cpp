@@ -81,7 +81,8 @@ void ToldRelations::described(const RelationMessage& told, const Version& at) {
     }
     const Deadline deadline = Deadline::after(call);
     const auto message = facts_told_.find(told.id);
-    const bool in_place = message != facts_told_.end();
+    // Somebody else's event trigger may write rows before ysdb's tells the definition: then the message at hand is of the one before.
+    const bool in_place = message != facts_told_.end() && std::all_of(told.columns.begin(), told.columns.end(), [&](const RelationColumn& c) { return message->second.columns.contains(c.name); });
     const TableFacts facts = in_place ? message->second : table_facts(catalog_, ref, deadline);
     relation.layout = TupleLayout(std::make_shared<TableInfo>(shape_of(told, facts, in_place, deadline)), options_.left_out);
     relation.cannot = cannot_follow(told, *relation.layout.table);

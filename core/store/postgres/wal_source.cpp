@@ -145,7 +145,7 @@ private:
         }
         MessageReader message(*bytes);
         const char kind = message.byte();
-        sub = message.integer<std::uint32_t>();
+        if (kind != 'O') sub = message.integer<std::uint32_t>();   // the one message that does not say whose it is: the transaction's
         if (!replay_->aborted(sub)) apply(kind, message);
     }
 
@@ -284,10 +284,14 @@ private:
         message.integer<std::uint64_t>();
         const std::string_view prefix = message.text();
         if (prefix != facts_prefix && prefix != truncate_prefix && prefix != attach_prefix && prefix != joined_prefix) return;
-        const auto size = message.integer<std::uint32_t>();
+        const std::string_view bytes = message.bytes(message.integer<std::uint32_t>());
+        // Before the commit all that the stream says of a message is the transaction as a whole, whichever part of it was rolled back.
+        if (replay_) {
+            if (const auto teller = teller_of(bytes); teller && replay_->aborted(*teller)) return;
+        }
         if (prefix == facts_prefix) ++message_;   // a change of columns has a version of its own, whoever is followed
         if (skipped_ && (prefix == attach_prefix || prefix == joined_prefix)) return;
-        relations_.message(prefix, message.bytes(size), version_coming());
+        relations_.message(prefix, bytes, version_coming());
     }
 
     // --- values that an update left out because they did not change and are stored apart (TOAST) ---

@@ -9,11 +9,14 @@ END
 $function$;
 CREATE OR REPLACE FUNCTION ysdb.tell_tables() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog SET lock_timeout = '1s' AS $function$
 DECLARE
+    -- What is told before the commit names the transaction, not the part of it that may be rolled back: the message says so itself.
+    teller bigint;
     leaf text;
     root oid;
     filled boolean;
 BEGIN
-    PERFORM pg_logical_emit_message(true, 'ysdb.table', (facts.json::jsonb || jsonb_build_object('rewrite', told.rewrite, 'touched', told.touched))::text)
+    teller := (SELECT l.transactionid::text::bigint FROM pg_locks l WHERE l.locktype = 'transactionid' AND l.mode = 'ExclusiveLock' AND l.pid = pg_backend_pid() ORDER BY age(l.transactionid) LIMIT 1);
+    PERFORM pg_logical_emit_message(true, 'ysdb.table', (facts.json::jsonb || jsonb_build_object('rewrite', told.rewrite, 'touched', told.touched, 'transaction', teller))::text)
     FROM ({rewrites}) told JOIN pg_class c ON c.oid = told.relation CROSS JOIN LATERAL ({facts}) facts
     WHERE EXISTS (SELECT 1 FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid WHERE r.prrelid = c.oid AND p.pubname LIKE 'ysdb\_%');
     -- A message stands in the stream where its record ends, which is where the next one begins: a row that follows at once, in another subtransaction
@@ -30,7 +33,7 @@ BEGIN
     LOOP
         EXECUTE format('SELECT EXISTS (SELECT FROM %s)', leaf) INTO filled;
         IF filled THEN
-            PERFORM pg_logical_emit_message(true, 'ysdb.attach', jsonb_build_object('relation', c.oid::bigint, 'schema', n.nspname, 'name', c.relname, 'partition', leaf)::text)
+            PERFORM pg_logical_emit_message(true, 'ysdb.attach', jsonb_build_object('relation', c.oid::bigint, 'schema', n.nspname, 'name', c.relname, 'partition', leaf, 'transaction', teller)::text)
             FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = root;
         END IF;
         EXECUTE format('CREATE TRIGGER ysdb_truncate AFTER TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION ysdb.tell_truncate()', leaf);
