@@ -69,7 +69,7 @@ Relation* ToldRelations::changed(std::uint32_t id, const Version& at) {
     return relation.halted ? nullptr : &relation;
 }
 
-void ToldRelations::described(const RelationMessage& told, const Version& at) {
+const Relation& ToldRelations::described(const RelationMessage& told, const Version& at) {
     Relation& relation = relations_[told.id];
     const TableRef ref{told.schema, told.name};
     const auto before = relation.layout.table;
@@ -77,7 +77,7 @@ void ToldRelations::described(const RelationMessage& told, const Version& at) {
     relation.id = told.id;
     if (!followed_.contains(ref)) {
         if (before != nullptr && wanted(before->ref, at)) halt(relation, before, at, "the table is now called " + ref.text());
-        return;
+        return relation;
     }
     const Deadline deadline = Deadline::after(call);
     const auto message = facts_told_.find(told.id);
@@ -89,6 +89,7 @@ void ToldRelations::described(const RelationMessage& told, const Version& at) {
     relation.added = facts.added;
     if (!wanted(ref, at)) relation.untold = true;
     else tell_shape(relation, at);
+    return relation;
 }
 
 // Of the change before: a description is none, and comes as the connection pleases.

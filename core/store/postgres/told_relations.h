@@ -47,7 +47,7 @@ public:
     // The relation that a change is of; null where nobody wants to be told. Throws Error(internal) for one that was not described.
     Relation* changed(std::uint32_t id, const Version& at);
     void truncated(const Relation& relation) { truncated_.insert(relation.layout.table->ref); }
-    void described(const RelationMessage& told, const Version& at);
+    const Relation& described(const RelationMessage& told, const Version& at);
     // What the event triggers and ysdb itself say in the stream; `prefix` is one of those in table_facts.h.
     void message(std::string_view prefix, std::string_view bytes, const Version& at);
     // A table that was dropped, or has another name now, is not published any more under its own, and the stream is silent about it. Asks the catalog every

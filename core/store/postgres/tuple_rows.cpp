@@ -16,9 +16,12 @@ std::uint32_t size_of(const TupleField& field) { return static_cast<std::uint32_
 
 }  // namespace
 
+bool told_as_text(const Type& type) { return (type.kind == TypeKind::array ? type.element->kind : type.kind) == TypeKind::other; }
+
 TupleLayout::TupleLayout(std::shared_ptr<const TableInfo> of, const LeftOut& left_out) : table(std::move(of)), wanted(wanted_columns(*table, left_out)) {
     for (std::size_t c = 0; c < table->columns.size(); ++c) {
         const Type& type = table->columns[c].type;
+        only_text = only_text || (wanted[c] && told_as_text(type));
         binary.push_back(wanted[c] ? binary_field(type) : unread_field());
         text.push_back(wanted[c] ? text_field(type) : unread_field());
     }

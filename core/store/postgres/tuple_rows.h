@@ -15,11 +15,15 @@
 
 namespace ysdb::postgres {
 
+// Whether values of the type are read from their text only: ranges, composite types, addresses.
+bool told_as_text(const Type& type);
+
 // How the cells of one table's tuples are read. Made once a description of the table.
 struct TupleLayout {
     std::shared_ptr<const TableInfo> table;   // null: nobody reads them
     std::vector<Field> binary, text;          // by column
     std::vector<bool> wanted;                 // by column: the others are NULL in every row
+    bool only_text = false;                   // one that is wanted has a type whose binary form is not read
 
     TupleLayout() = default;
     TupleLayout(std::shared_ptr<const TableInfo> table, const LeftOut& left_out);

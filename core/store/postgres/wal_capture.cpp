@@ -100,7 +100,7 @@ public:
         session->query("DROP EVENT TRIGGER IF EXISTS " + quote(event_trigger) + "; DROP EVENT TRIGGER IF EXISTS " + quote(rewrite_trigger) + "; DROP FUNCTION IF EXISTS ysdb.tell_tables(), ysdb.note_rewrite(); DROP FUNCTION IF EXISTS ysdb.tell_truncate() CASCADE", deadline);
     }
 
-    std::unique_ptr<ChangeSource> open(const CaptureOptions& options, Deadline deadline) override { return open_wal_source(target(deadline), options, connecting(deadline)); }
+    std::unique_ptr<ChangeSource> open(const CaptureOptions& options, Deadline deadline) override { return open_wal_source(target(deadline), options, as_text_, connecting(deadline)); }
 
     std::optional<std::uint64_t> left_timeline(std::uint32_t timeline, Deadline deadline) override {
         const auto session = Connection::open(replication_target(target(deadline)), "ysdb sync history", connecting(deadline));
@@ -224,6 +224,7 @@ private:
     std::string store_;
     const Locator& locator_;
     Millis connect_timeout_;
+    std::atomic<bool> as_text_{false};       // what it tells, found while it was read
     std::atomic<std::uint64_t> copies_{0};   // several sinks may be copied into at the same moment
 };
 

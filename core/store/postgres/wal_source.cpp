@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <atomic>
 #include <map>
 #include <optional>
 #include <set>
@@ -28,8 +29,8 @@ constexpr std::string_view own_origin = "ysdb_partition";  // rows moved between
 
 class WalSource final : public ChangeSource {
 public:
-    WalSource(const Target& target, CaptureOptions options, Deadline deadline)
-        : options_(std::move(options)), catalog_(Connection::open(target, "ysdb sync " + options_.set + " catalog", deadline)), lookup_(*catalog_), spool_(options_.spool_directory), relations_(options_, *catalog_, builder_, deadline) {
+    WalSource(const Target& target, CaptureOptions options, std::atomic<bool>& as_text, Deadline deadline)
+        : options_(std::move(options)), as_text_(as_text), catalog_(Connection::open(target, "ysdb sync " + options_.set + " catalog", deadline)), lookup_(*catalog_), spool_(options_.spool_directory), relations_(options_, *catalog_, builder_, deadline) {
         use_text_settings(*catalog_, deadline);
         told_ = options_.start;
         start(target, deadline);
@@ -71,7 +72,9 @@ private:
         if (version >= 140000) sql += ", messages 'true', streaming 'on'";
         // Types we have no binary reading of (ranges, composite types, addresses) come as text, and then everything does: the choice is the
         // whole stream's.
-        if (version >= 140000 && !any_as_text(deadline)) sql += ", binary 'true'";
+        if (!as_text_ && any_as_text(deadline)) as_text_ = true;
+        binary_ = version >= 140000 && !as_text_;
+        if (binary_) sql += ", binary 'true'";
         const Millis patience(catalog_->query("SELECT setting::bigint FROM pg_settings WHERE name = 'wal_sender_timeout'", deadline).row(0).integer(0));
         auto connection = Connection::open(replication_target(target), "ysdb sync " + options_.set, deadline);
         use_text_settings(*connection, deadline);
@@ -82,9 +85,7 @@ private:
         for (const TableRef& table : options_.tables) {
             try {
                 for (const ColumnInfo& column : describe(*catalog_, "", table, deadline).columns) {
-                    if (options_.left_out && options_.left_out(table, column.name)) continue;
-                    const TypeKind kind = column.type.kind == TypeKind::array ? column.type.element->kind : column.type.kind;
-                    if (kind == TypeKind::other) return true;
+                    if (told_as_text(column.type) && !(options_.left_out && options_.left_out(table, column.name))) return true;
                 }
             } catch (const Error& error) {
                 if (error.code() != Code::refused) throw;  // a table that is gone has no columns
@@ -188,7 +189,7 @@ private:
                 message.integer<std::uint64_t>();
                 skipped_ = message.text() == own_origin;
                 return;
-            case 'R': return relations_.described(read_relation(message), version_coming());
+            case 'R': return described(message);
             case 'I':
                 ++message_;
                 relations_.inserted();
@@ -219,6 +220,13 @@ private:
     Relation* changed(MessageReader& message) {
         const auto id = message.integer<std::uint32_t>();
         return skipped_ ? nullptr : relations_.changed(id, version_coming());
+    }
+
+    void described(MessageReader& message) {
+        const Relation& relation = relations_.described(read_relation(message), version_coming());
+        if (!binary_ || !relation.layout.only_text) return;
+        as_text_ = true;
+        throw Error(Code::connect, relation.layout.table->ref.text() + " has a column now that only its text tells: changes are read again from here on, as text").with_retryable();
     }
 
     // The tuple in hand. One that has no canonical form is noted.
@@ -315,6 +323,7 @@ private:
     }
 
     CaptureOptions options_;
+    std::atomic<bool>& as_text_;       // the stream has to come as text
     std::unique_ptr<Connection> catalog_;
     std::optional<ReplicationStream> stream_;
     RowLookup lookup_;
@@ -326,6 +335,7 @@ private:
     std::vector<UnsentCells> unsent_;
     std::set<std::uint32_t> unsent_by_;
 
+    bool binary_ = false;              // the stream comes so
     bool in_transaction_ = false;
     bool skipped_ = false;             // the transaction moves rows, it changes none
     std::uint32_t streaming_ = 0;      // the transaction whose changes come before its commit; 0: none
@@ -348,8 +358,8 @@ Target replication_target(Target target) {
     return target;
 }
 
-std::unique_ptr<ChangeSource> open_wal_source(const Target& target, const CaptureOptions& options, Deadline deadline) {
-    return std::make_unique<WalSource>(target, options, deadline);
+std::unique_ptr<ChangeSource> open_wal_source(const Target& target, const CaptureOptions& options, std::atomic<bool>& as_text, Deadline deadline) {
+    return std::make_unique<WalSource>(target, options, as_text, deadline);
 }
 
 }  // namespace ysdb::postgres

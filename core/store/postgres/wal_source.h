@@ -5,6 +5,7 @@
 // counted over all changes of the transaction, followed or not, so that a replay tells the same.
 #pragma once
 
+#include <atomic>
 #include <memory>
 
 #include "core/store/changes.h"
@@ -19,7 +20,8 @@ std::string publication_name(const std::string& set);
 // The server's connection parameters for a replication connection.
 Target replication_target(Target target);
 
-// Opens the slot's stream. `settings` are the server's: its version decides which options of the protocol are used.
-std::unique_ptr<ChangeSource> open_wal_source(const Target& target, const CaptureOptions& options, Deadline deadline);
+// Opens the slot's stream. The server's version decides which options of the protocol are used. `as_text`: the stream has to come as text, as it once
+// told a column of which no binary form is read; set when that is found, and the source then throws Error(connect, retryable). It must outlive the source.
+std::unique_ptr<ChangeSource> open_wal_source(const Target& target, const CaptureOptions& options, std::atomic<bool>& as_text, Deadline deadline);
 
 }  // namespace ysdb::postgres
