@@ -116,6 +116,21 @@ TEST_CASE("what was rolled back to a savepoint halts nothing and changes no colu
     CHECK(site.equal());
 }
 
+TEST_CASE("event triggers that an earlier version made are made anew") {
+    for (const std::string capture : {"wal", "trigger"}) {
+        CAPTURE(capture);
+        SyncSite site("\"public.t\"", "", capture);
+        site.source("CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT g, 'v' || g FROM generate_series(1, 10) g");
+        site.catch_up();
+        CHECK(site.json({"sync", "run", "--dry-run"})["install"].empty());
+        site.source("CREATE OR REPLACE FUNCTION " + std::string(capture == "wal" ? "ysdb" : "cdc") + ".tell_tables() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'");
+        site.catch_up();
+        site.source("ALTER TABLE t ALTER v TYPE text USING upper(v)");
+        site.catch_up(8);
+        CHECK(site.state("public.t") == "halted");
+    }
+}
+
 TEST_CASE("rows that are written anew without being told halt the table at once, with the reason; what leaves them as they are does not") {
     for (const std::string capture : {"wal", "trigger"}) {
         for (const bool partitioned : {false, true}) write_anew(capture, partitioned);

@@ -89,7 +89,18 @@ std::string tell_truncate_sql() {
 }
 
 bool lacks_event_triggers(SqlSession& session, bool log, Deadline deadline) {
-    const SqlResult found = session.query("SELECT rolsuper AND (SELECT count(*) FROM pg_event_trigger WHERE evtname IN ($1, $2)) < 2 FROM pg_roles WHERE rolname = current_user",
+    // What is between the marks is what the catalog has of a function: an earlier version's is another.
+    constexpr std::string_view mark = "$function$";
+    const std::string sql = event_trigger_sql(log);
+    std::string bodies;
+    int functions = 0;
+    for (std::size_t from = sql.find(mark); from != std::string::npos; ++functions) {
+        const std::size_t to = sql.find(mark, from += mark.size());
+        bodies += (bodies.empty() ? "" : ", ") + literal(sql.substr(from, to - from));
+        from = sql.find(mark, to + mark.size());
+    }
+    const SqlResult found = session.query("SELECT rolsuper AND ((SELECT count(*) FROM pg_event_trigger WHERE evtname IN ($1, $2)) < 2 OR (SELECT count(*) FROM pg_proc WHERE pronamespace = to_regnamespace(" +
+                                              literal(log ? "cdc" : "ysdb") + ") AND prosrc IN (" + bodies + ")) < " + std::to_string(functions) + ") FROM pg_roles WHERE rolname = current_user",
                                           std::vector<std::optional<std::string>>{std::string(log ? log_event_trigger : event_trigger), std::string(log ? log_rewrite_trigger : rewrite_trigger)}, deadline);
     return found.row(0).truth(0);
 }

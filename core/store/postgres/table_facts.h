@@ -55,7 +55,7 @@ std::string event_trigger_sql(bool log);
 std::string tell_truncate_sql();
 inline constexpr std::string_view event_trigger = "ysdb_tell_tables", rewrite_trigger = "ysdb_note_rewrite";
 inline constexpr std::string_view log_event_trigger = "ysdb_log_tables", log_rewrite_trigger = "ysdb_note_log_rewrite";
-// Whether the role may make them and they are not there.
+// Whether the role may make them and they are not there, or are those of an earlier version.
 bool lacks_event_triggers(SqlSession& session, bool log, Deadline deadline);
 
 }  // namespace ysdb::postgres
