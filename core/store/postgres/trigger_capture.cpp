@@ -1,13 +1,12 @@
 #include "core/store/postgres/trigger_capture.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <set>
 
 #include "core/base/embedded.h"
 #include "core/base/fault.h"
 #include "core/base/text.h"
+#include "core/store/lsn.h"
 #include "core/store/postgres/catalog.h"
 #include "core/store/postgres/connection.h"
 #include "core/store/postgres/followed_table.h"
@@ -115,7 +114,7 @@ public:
             exporter->query("BEGIN ISOLATION LEVEL REPEATABLE READ", deadline);
             const SqlResult tick = exporter->query("SELECT cdc.tick(true), pg_export_snapshot()", deadline);
             const std::uint64_t position = static_cast<std::uint64_t>(tick.row(0).integer(0));
-            return ExportedView{tick.row(0).text(1), fmt::format("{:X}/{:X}", position >> 32, position & 0xffffffff)};
+            return ExportedView{tick.row(0).text(1), lsn_text(position)};
         });
         fault::point("sync.trigger.snapshot.before");
         exporter->query("COMMIT", deadline);
