@@ -124,6 +124,26 @@ TEST_CASE("a copy that takes longer than one view may be held looks again, under
     CHECK(copy.site().equal());
 }
 
+TEST_CASE("whoever wants a table for himself while it is copied waits for a view to end, not for the copy and him to wait for each other") {
+    SyncSite site("\"public.t\"");
+    site.source("CREATE TABLE t (id int, part int, v text, PRIMARY KEY (id, part)) PARTITION BY LIST (part); CREATE TABLE t1 PARTITION OF t FOR VALUES IN (1); CREATE TABLE t2 PARTITION OF t FOR VALUES IN (2);"
+                "INSERT INTO t SELECT g, 1 + g % 2, repeat('x', 100) || g FROM generate_series(1, 100000) g; ANALYZE t");
+    Running run(site, {"sync", "run", "--workers", "2", "--range-rows", "1000", "--view-age", "1ms"});
+    REQUIRE(wait_until([&] { return site.state("public.t") == "copying" && site.ask_source("SELECT count(*) FROM ysdb.sync_copied_ranges").row(0).integer(0) > 1; }, Millis(60'000)));
+    int times = 0;
+    for (; times < 12 && site.state("public.t") == "copying"; ++times) {
+        // Shorter than what ended it once: the time limit of the copy's own question.
+        site.source("SET lock_timeout = '15s'; BEGIN; LOCK TABLE " + std::string(times % 2 == 0 ? "t" : "t1") + " IN ACCESS EXCLUSIVE MODE; COMMIT");
+    }
+    CHECK(times > 3);
+    CHECK(wait_until([&] { return site.state("public.t") == "following"; }, Millis(120'000)));
+    run.signal(SIGINT);
+    CAPTURE(run.log());
+    CHECK(run.wait() == 130);
+    CHECK(run.log().find("no answer in time") == std::string::npos);
+    CHECK(site.equal());
+}
+
 TEST_CASE("a table that was rewritten, or got other columns, before its copy was taken up is copied from the start") {
     for (const std::string change : {"VACUUM FULL t1", "ALTER TABLE t ADD n int DEFAULT 5; UPDATE t SET n = 6 WHERE id % 3 = 0", "TRUNCATE t2", "ALTER TABLE t ALTER v TYPE varchar",
                                      "ALTER TABLE t ADD r double precision NOT NULL DEFAULT random()"}) {

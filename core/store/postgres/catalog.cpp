@@ -92,12 +92,13 @@ TableInfo describe(SqlSession& session, const std::string& store, const TableRef
     const std::string schema = table.schema.empty() ? "public" : table.schema;
     const std::vector<std::optional<std::string>> name{schema, table.table};
     const SqlResult relation = session.query(
-        "SELECT c.oid, c.relkind, has_table_privilege(c.oid, 'SELECT'),"
-        " (SELECT coalesce(sum(greatest(l.reltuples, 0)), 0)::bigint FROM pg_class l WHERE l.oid IN"
-        "    (SELECT relid FROM pg_partition_tree(c.oid) WHERE isleaf UNION SELECT c.oid WHERE c.relkind <> 'p')),"
-        " (SELECT coalesce(sum(pg_relation_size(l)), 0)::bigint FROM"
-        "    (SELECT relid AS l FROM pg_partition_tree(c.oid) WHERE isleaf UNION SELECT c.oid WHERE c.relkind <> 'p') leaves)"
-        " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+        // Takes no lock on the table, which pg_relation_size() and pg_partition_tree() do: whoever waits to alter it may wait for a view that the asker holds.
+        "SELECT c.oid, c.relkind, has_table_privilege(c.oid, 'SELECT'), leaves.rows, leaves.pages * current_setting('block_size')::bigint"
+        " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace CROSS JOIN LATERAL"
+        "  (WITH RECURSIVE tree AS (SELECT c.oid AS relation"
+        "    UNION ALL SELECT i.inhrelid FROM tree t JOIN pg_inherits i ON i.inhparent = t.relation JOIN pg_class p ON p.oid = i.inhrelid AND p.relispartition)"
+        "   SELECT coalesce(sum(greatest(l.reltuples, 0)), 0)::bigint AS rows, coalesce(sum(greatest(l.relpages, 0)), 0)::bigint AS pages"
+        "   FROM tree t JOIN pg_class l ON l.oid = t.relation WHERE l.relkind <> 'p') leaves"
         " WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p', 'v', 'm', 'f')",
         name, deadline);
     if (relation.rows() == 0) {

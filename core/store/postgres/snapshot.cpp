@@ -4,12 +4,20 @@
 
 #include <algorithm>
 #include <charconv>
+#include <string_view>
 
 #include "core/store/postgres/copy_format.h"
 #include "core/store/postgres/sql_build.h"
 #include "core/value/show.h"
 
 namespace ysdb::postgres {
+
+namespace {
+
+constexpr std::string_view lock_not_available = "55P03";
+constexpr Millis lock_patience{1'000};   // like the server's deadlock_timeout: then it is worth looking whether it is one
+
+}  // namespace
 
 std::uint64_t parse_lsn(const std::string& text) {
     unsigned high = 0, low = 0;
@@ -18,26 +26,37 @@ std::uint64_t parse_lsn(const std::string& text) {
 }
 
 std::unique_ptr<Snapshot> Snapshot::open(const Target& target, const std::string& label, std::span<const TableRef> tables, Deadline deadline,
-                                         const std::function<ExportedView()>& export_view) {
+                                         const std::function<ExportedView(Millis)>& export_view) {
     std::unique_ptr<Snapshot> self(new Snapshot(target, label));
-    self->holder_ = Connection::open(target, label, deadline);
-    Connection& session = *self->holder_;
-    // The holder idles for as long as the copy takes.
-    session.query("SET idle_in_transaction_session_timeout = 0", deadline);
-    session.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", deadline);
-    // Locks come before the snapshot (LOCK takes none): a rewrite in between would leave the snapshot with an empty table.
-    for (const TableRef& table : tables) session.query("LOCK TABLE " + quote(table) + " IN ACCESS SHARE MODE", deadline);
+    self->hold(tables, deadline);
     std::optional<ExportedView> view;
-    if (export_view) {
-        view = export_view();
-        session.query("SET TRANSACTION SNAPSHOT " + literal(view->id), deadline);
+    for (Millis patience = lock_patience; export_view && !view; patience *= 2) {
+        try {
+            view = export_view(patience);
+        } catch (const Error& error) {
+            if (error.server_code() != lock_not_available) throw;
+            if (self->waited_for(deadline)) self->hold(tables, deadline);
+        }
     }
+    Connection& session = *self->holder_;
+    if (view) session.query("SET TRANSACTION SNAPSHOT " + literal(view->id), deadline);
     const SqlResult facts = session.query(
         "SELECT pg_export_snapshot(), CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END", deadline);
     self->id_ = facts.row(0).text(0);
     self->lsn_text_ = view ? view->lsn : facts.row(0).text(1);
     self->lsn_ = parse_lsn(self->lsn_text_);
     return self;
+}
+
+// Begins a transaction that locks the tables, after whoever waits for them; one that held them before is given up.
+void Snapshot::hold(std::span<const TableRef> tables, Deadline deadline) {
+    holder_.reset();
+    holder_ = Connection::open(target_, label_, deadline);
+    // The holder idles for as long as the copy takes.
+    holder_->query("SET idle_in_transaction_session_timeout = 0", deadline);
+    holder_->query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", deadline);
+    // Locks come before the snapshot (LOCK takes none): a rewrite in between would leave the snapshot with an empty table.
+    for (const TableRef& table : tables) holder_->query("LOCK TABLE " + quote(table) + " IN ACCESS SHARE MODE", deadline);
 }
 
 std::vector<ReadRange> Snapshot::ranges(const TableInfo& table, std::uint64_t rows_per_range, Deadline deadline) {
@@ -85,7 +104,7 @@ std::unique_ptr<Connection> Snapshot::borrow(Deadline deadline) {
         }
     }
     auto reader = Connection::open(target_, label_, deadline);
-    reader->query("SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0", deadline);
+    reader->query("SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; SET lock_timeout = " + std::to_string(lock_patience.count()), deadline);
     reader->query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", deadline);
     reader->query("SET TRANSACTION SNAPSHOT " + literal(id_), deadline);
     return reader;
@@ -96,12 +115,38 @@ void Snapshot::give_back(std::unique_ptr<Connection> reader) {
     readers_.push_back(std::move(reader));
 }
 
+// Whether somebody waits for the holder's locks. Not asked by the holder itself: what it asks first decides what it sees.
+bool Snapshot::waited_for(Deadline deadline) {
+    return Connection::open(target_, label_, deadline)
+        ->query("SELECT EXISTS (SELECT FROM pg_locks w WHERE NOT w.granted AND " + std::to_string(holder_->backend_id()) + " = ANY (pg_blocking_pids(w.pid)))", deadline)
+        .row(0)
+        .truth(0);
+}
+
+// Locks are given in the order they were asked for: a reader waits behind whoever waits to alter the table, who waits for the holder, which waits for the
+// reader. The server does not see that as a deadlock, since the holder asks it for nothing. Who waits for a lock of somebody else's is let wait.
+std::unique_ptr<Connection> Snapshot::start_reading(const std::string& copy, const TableInfo& table, Millis idle) {
+    const Deadline deadline = Deadline::after(idle);
+    while (true) {
+        auto reader = borrow(deadline);
+        try {
+            reader->start_copy_out(copy, deadline);
+            return reader;
+        } catch (const Error& error) {
+            if (error.server_code() != lock_not_available) throw;
+            if (waited_for(deadline)) {
+                Error told(error.code(), table.ref.text() + ": somebody waits for a lock on it that the view of its copy holds, and the copy would wait behind", "run the same command again");
+                throw told.with_server_code(error.server_code()).with_retryable();
+            }
+        }
+    }
+}
+
 void Snapshot::read(const TableInfo& table, const ReadRange& range, std::size_t batch_bytes, Millis idle, std::stop_token stop,
                     const std::function<void(Batch&)>& consume, const std::function<void(RejectedRow)>& rejected) {
     std::string columns;
     for (const ColumnInfo& column : table.columns) columns += (columns.empty() ? "" : ", ") + copy_expression(column);
-    auto reader = borrow(Deadline::after(idle));
-    reader->start_copy_out("COPY (SELECT " + columns + " " + range.token + ") TO STDOUT (FORMAT binary)", Deadline::after(idle));
+    auto reader = start_reading("COPY (SELECT " + columns + " " + range.token + ") TO STDOUT (FORMAT binary)", table, idle);
     CopyDecoder decoder(table);
     Batch batch(&table);
     batch.reserve(batch_bytes + batch_bytes / 8, batch_bytes / 8);

@@ -17,20 +17,26 @@ struct ExportedView {
 // Thread-safe once opened: readers borrow connections that already look through the snapshot.
 class Snapshot final : public SourceSnapshot {
 public:
-    // Of the moment, or, with `export_view`, of what that exports once the tables are locked.
+    // Of the moment, or, with `export_view`, of what that exports once the tables are locked. It may throw lock_not_available after it has waited for as
+    // long as it is told, which grows: whoever it waits for may wait for the tables, and gets them first.
     static std::unique_ptr<Snapshot> open(const Target& target, const std::string& label, std::span<const TableRef> tables, Deadline deadline,
-                                          const std::function<ExportedView()>& export_view = {});
+                                          const std::function<ExportedView(Millis patience)>& export_view = {});
 
     std::uint64_t position() const override { return lsn_; }
     std::string describe() const override { return lsn_text_; }
     std::vector<ReadRange> ranges(const TableInfo& table, std::uint64_t rows_per_range, Deadline deadline);
     void read(const TableInfo& table, const ReadRange& range, std::size_t batch_bytes, Millis idle, std::stop_token stop,
               const std::function<void(Batch&)>& consume, const std::function<void(RejectedRow)>& rejected);
+    // read() throws Error(rejected), server_code() lock_not_available, before its first row where somebody waits for this view's locks whom the reader
+    // would have to wait for: nothing but giving the view up helps.
 
 private:
     Snapshot(Target target, std::string label) : target_(std::move(target)), label_(std::move(label)) {}
     std::unique_ptr<Connection> borrow(Deadline deadline);
     void give_back(std::unique_ptr<Connection> reader);
+    std::unique_ptr<Connection> start_reading(const std::string& copy, const TableInfo& table, Millis idle);
+    void hold(std::span<const TableRef> tables, Deadline deadline);
+    bool waited_for(Deadline deadline);
 
     Target target_;
     std::string label_;

@@ -108,7 +108,7 @@ public:
     std::unique_ptr<SourceSnapshot> snapshot(const std::string& set, std::span<const TableRef> tables, Deadline deadline) override {
         const Target where = target(deadline);
         const auto exporter = Connection::open(where, "ysdb sync " + set + " snapshot", connecting(deadline));
-        auto view = Snapshot::open(where, "ysdb sync " + set + " copy", tables, deadline, [&] {
+        auto view = Snapshot::open(where, "ysdb sync " + set + " copy", tables, deadline, [&](Millis) {
             // The lock comes before the view: what the tick sees is what the view sees, and nobody's tick lies between.
             exporter->query("SELECT pg_advisory_lock(hashtext('ysdb cdc tick'))", deadline);
             exporter->query("BEGIN ISOLATION LEVEL REPEATABLE READ", deadline);

@@ -114,8 +114,9 @@ public:
         const Target where = target(deadline);
         const auto replication = Connection::open(replication_target(where), "ysdb sync " + set + " snapshot", connecting(deadline));
         // A slot of its own tells a view and the position that it fits; it goes when this connection does, right after the view was taken over.
-        return Snapshot::open(where, "ysdb sync " + set + " copy", tables, deadline, [&] {
+        return Snapshot::open(where, "ysdb sync " + set + " copy", tables, deadline, [&](Millis patience) {
             try {
+                replication->query(fmt::format("SET lock_timeout = {}", patience.count()), deadline);   // which a slot's wait for older transactions is, too
                 const SqlResult slot = replication->query(
                     fmt::format("CREATE_REPLICATION_SLOT {} TEMPORARY LOGICAL pgoutput EXPORT_SNAPSHOT", quote(fmt::format("ysdb_copy_{}_{:x}_{}", set, unix_micros_now(), ++copies_))), deadline);
                 return ExportedView{slot.row(0).text(2), slot.row(0).text(1)};

@@ -3,7 +3,9 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <atomic>
 #include <mutex>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -14,6 +16,7 @@ namespace ysdb::sync {
 
 namespace {
 
+constexpr std::string_view lock_not_available = "55P03";   // PostgreSQL's
 constexpr RetryPolicy insert_retries{5, Millis(200), Millis(5'000)};
 
 class Copier {
@@ -37,12 +40,25 @@ private:
             do {
                 const std::size_t next = next_++;
                 if (next >= copy_.ranges.size() || halt_.stop_requested()) return;
-                copy_range(next);
-            } while (SteadyClock::now() < copy_.until);
+                if (!copy_range_unless_waited_for(next)) return;
+            } while (SteadyClock::now() < copy_.until && !waited_for_);
         } catch (...) {
             const std::lock_guard lock(mutex_);
             if (!error_) error_ = std::current_exception();
             halt_.request_stop();
+        }
+    }
+
+    // False when the view is in somebody's way who wants the table for himself, and nothing was read: where there may be another view, the range is its.
+    bool copy_range_unless_waited_for(std::size_t index) {
+        try {
+            copy_range(index);
+            return true;
+        } catch (const Error& error) {
+            if (error.server_code() != lock_not_available || copy_.until == SteadyClock::time_point::max()) throw;
+            context_.log.info("sync.copy", {{"table", copy_.table.ref.text()}, {"view", "given up: somebody waits for a lock that it holds"}});
+            waited_for_ = true;
+            return false;
         }
     }
 
@@ -99,6 +115,7 @@ private:
     std::stop_token stop_;
     std::stop_source halt_;
     std::atomic<std::size_t> next_{0};
+    std::atomic<bool> waited_for_{false};
     std::mutex mutex_;
     std::exception_ptr error_;
 };
