@@ -42,6 +42,33 @@ TEST_CASE("a table that was dropped and made anew, or swapped for another, halts
     }
 }
 
+TEST_CASE("by triggers a table that was swapped away, and a partition that left, tell nothing more: at once where there are event triggers, else from the next install on") {
+    for (const bool event_triggers : {true, false}) {
+        CAPTURE(event_triggers);
+        SyncSite site("\"public.t\", \"public.zoned\"", "", "trigger");
+        site.source(simple);
+        site.source("CREATE TABLE zoned (id int PRIMARY KEY) PARTITION BY RANGE (id); CREATE TABLE p1 PARTITION OF zoned FOR VALUES FROM (0) TO (100)");
+        site.catch_up();
+        if (!event_triggers) site.source("DROP EVENT TRIGGER ysdb_log_tables");
+        const auto left = [&] { return site.ask_source("SELECT count(*) FROM pg_trigger WHERE tgrelid IN ('t_old'::regclass, 'p1'::regclass) AND NOT tgisinternal").row(0).integer(0); };
+        site.source("ALTER TABLE t RENAME TO t_old");
+        CHECK(site.ask_source("SELECT count(*) FROM pg_trigger WHERE tgrelid = 't_old'::regclass AND NOT tgisinternal").row(0).integer(0) == 3);   // it may get its name back
+        site.source("ALTER TABLE t_old RENAME TO t");
+        site.source(swapped);
+        site.source("ALTER TABLE zoned DETACH PARTITION p1");
+        CHECK(left() == (event_triggers ? 0 : 4));
+        const CommandResult installed = site.ysdb({"sync", "install"});
+        CAPTURE(installed.err);
+        REQUIRE(installed.exit_code == 0);
+        CHECK(left() == 0);
+        CHECK(site.ask_source("SELECT count(*) FROM pg_proc WHERE proname LIKE 'tell\\_%' AND proname <> 'tell_tables' AND pronamespace = 'cdc'::regnamespace").row(0).integer(0) == 2);
+        site.source("UPDATE t_old SET n = 0; TRUNCATE p1");
+        CHECK(site.ask_source("SELECT count(*) FROM cdc.change_log WHERE operation IN ('UPDATE', 'PARTITION', 'TRUNCATE')").row(0).integer(0) == 0);
+        halts_and_heals(site, "changes are missing");
+        CHECK(site.state("public.zoned") == "following");
+    }
+}
+
 TEST_CASE("a running set notices within seconds that a table was dropped and made anew, or swapped for another") {
     for (const auto& [capture, change] : std::vector<std::pair<std::string, std::string>>{{"wal", made_anew}, {"wal", swapped}, {"trigger", made_anew}, {"trigger", swapped}}) {
         CAPTURE(capture);

@@ -5,7 +5,7 @@ BEGIN
     PERFORM set_config('cdc.rewritten', concat_ws(',', nullif(current_setting('cdc.rewritten', true), ''), pg_event_trigger_table_rewrite_oid()::text || ':' || pg_event_trigger_table_rewrite_reason()), true);
 END
 $function$;
-CREATE OR REPLACE FUNCTION cdc.tell_tables() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog SET lock_timeout = '1s' AS $function$
+CREATE OR REPLACE FUNCTION cdc.tell_tables() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog SET lock_timeout = '1s' SET client_min_messages = 'warning' AS $function$
 DECLARE
     leaf text;
     root oid;
@@ -37,6 +37,14 @@ BEGIN
         AND NOT EXISTS (SELECT 1 FROM pg_partition_ancestors(t.tgrelid) a JOIN cdc.captured k ON k.relation = a.relid)
     LOOP
         EXECUTE format('DROP TRIGGER ysdb_truncate ON %s', leaf);
+    END LOOP;
+    -- One whose name is another's from now on would go on filling the log, with what nobody reads. One that has only lost its name may get it back.
+    FOR root IN
+        SELECT k.relation FROM pg_event_trigger_ddl_commands() e JOIN pg_class c ON c.oid = e.objid JOIN pg_namespace n ON n.oid = c.relnamespace
+        JOIN cdc.captured k ON k.table_name = n.nspname || '.' || c.relname AND k.relation <> c.oid JOIN pg_class old ON old.oid = k.relation JOIN pg_namespace o ON o.oid = old.relnamespace
+        WHERE e.classid = 'pg_class'::regclass AND NOT EXISTS (SELECT 1 FROM cdc.captured other WHERE other.relation = k.relation AND other.table_name = o.nspname || '.' || old.relname)
+    LOOP
+        EXECUTE format('DROP FUNCTION IF EXISTS cdc.tell_%s() CASCADE', root);
     END LOOP;
 EXCEPTION WHEN OTHERS THEN
     RAISE WARNING 'ysdb sync is not told of this change: %', SQLERRM;  -- whoever changes the table is not to be held up
