@@ -13,6 +13,7 @@
 #include "core/store/changes.h"
 #include "core/value/version_text.h"
 #include "tests/live/change_rows.h"
+#include "tests/live/change_writes.h"
 #include "tests/live/own_cluster.h"
 #include "tests/live/support.h"
 
@@ -20,10 +21,16 @@ namespace ysdb::test {
 
 inline Deadline soon() { return Deadline::after(Millis(30'000)); }
 
-// Landings below a prefix of the test's own.
+// One in which nobody is to die, for all tests of a file.
+inline OwnCluster& shared_cluster() {
+    static OwnCluster cluster({"cluster-node-timeout 15000"});
+    return cluster;
+}
+
+// Landings below a prefix of the test's own, in the shared cluster unless it is told otherwise.
 class ClusterCache {
 public:
-    explicit ClusterCache(OwnCluster& cluster) : store_(open_store(cluster.config())), prefix_(unique_name() + ":") {}
+    explicit ClusterCache(OwnCluster& cluster = shared_cluster()) : store_(open_store(cluster.config())), prefix_(unique_name() + ":") {}
     redis::RedisStore* operator->() { return &redis::as_redis(*store_); }
     std::string key(const std::string& name) const { return prefix_ + name; }
     Landing landing(const std::string& key, std::vector<std::string> tags = {}, const std::string& format = {}) const {
@@ -72,13 +79,6 @@ private:
     std::unique_ptr<Store> store_;
     std::string prefix_;
 };
-
-inline void none_rejected(std::size_t, RejectedRow row) { FAIL_CHECK("rejected: " << row.key << " " << row.column << " " << row.reason); }
-
-inline void write(ChangeWriter& writer, const TableInfo& table, const std::vector<HoldingChange>& changes) {
-    writer.apply(batch_of(table, changes), soon(), none_rejected);
-    writer.flush(soon());
-}
 
 inline std::vector<HoldingChange> rows_at(std::int64_t from, std::int64_t to, std::uint64_t position, const std::string& coin, Op op = Op::upsert) {
     std::vector<HoldingChange> changes;

@@ -16,6 +16,7 @@
 #include "core/store/store.h"
 #include "core/value/version_text.h"
 #include "tests/live/change_rows.h"
+#include "tests/live/change_writes.h"
 #include "tests/live/servers.h"
 #include "tests/live/support.h"
 
@@ -89,13 +90,6 @@ private:
     std::unique_ptr<Store> store_;
     std::string prefix_;
 };
-
-void none_rejected(std::size_t, RejectedRow row) { FAIL_CHECK("rejected: " << row.key << " " << row.column << " " << row.reason); }
-
-void write(ChangeWriter& writer, const TableInfo& table, const std::vector<HoldingChange>& changes) {
-    writer.apply(batch_of(table, changes), soon(), none_rejected);
-    writer.flush(soon());
-}
 
 }  // namespace
 
@@ -375,28 +369,7 @@ TEST_CASE("a copy leaves what it holds and what changed since, and removes the r
         CAPTURE(key);
         const auto writer = cache.follow(cache.landing(key), table);
         REQUIRE(writer->takes_copies());
-        std::vector<HoldingChange> before;
-        for (std::int64_t id = 0; id < 600; ++id) before.push_back({at(10), {id, id, "old", {}}});
-        write(*writer, table, before);
-        write(*writer, table, {{at(60), {9000, 9000, "since", {}}}, {at(60, 2), {3, 3, "since", {}}}});
-
-        const auto copy = writer->begin_copy(table, "run1", soon());
-        {
-            std::vector<std::jthread> workers;
-            for (std::int64_t w = 0; w < 3; ++w) {
-                workers.emplace_back([&, w] {
-                    std::vector<HoldingChange> rows;
-                    for (std::int64_t id = w; id < 300; id += 3) rows.push_back({at(50, 0), {id, id, "copy", {}}});
-                    ChangeBatch batch = batch_of(table, rows);
-                    batch.ops = {Op::upsert};
-                    batch.versions = {at(50, 0)};
-                    copy->apply(batch, "token", soon(), [](RejectedRow) { FAIL_CHECK("rejected"); });
-                });
-            }
-            write(*writer, table, {{at(61), {4, 4, "since", {}}}, {at(62), {5, 5, "", {}}, Op::remove}});
-        }
-        copy->flush(soon());
-        writer->finish_copy("run1", soon());
+        copy_among_changes(*writer, table);
         const auto name = [&](std::int64_t id, const std::string& coin) {
             const std::string n = std::to_string(id);
             return key[0] == 'c' ? "c:" + n : "q:" + n + ":" + coin;

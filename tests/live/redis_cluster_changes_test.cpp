@@ -13,22 +13,8 @@
 using namespace ysdb;
 using namespace ysdb::test;
 
-namespace {
-
-OwnCluster& shared() {
-    static OwnCluster cluster({"cluster-node-timeout 15000"});
-    return cluster;
-}
-
-// In the shared one, unless it is told otherwise.
-struct Cache : ClusterCache {
-    explicit Cache(OwnCluster& cluster = shared()) : ClusterCache(cluster) {}
-};
-
-}  // namespace
-
 TEST_CASE("an older change never overwrites a newer one, nor brings a removed row back, whichever master has it") {
-    Cache cache;
+    ClusterCache cache;
     const TableInfo table = holdings();
     const auto writer = cache.follow(cache.landing("h:{id}"), table);
     write(*writer, table, rows_at(0, 2000, 20, "new"));
@@ -47,7 +33,7 @@ TEST_CASE("an older change never overwrites a newer one, nor brings a removed ro
 }
 
 TEST_CASE("keys with braces of any kind keep their guards beside them") {
-    Cache cache;
+    ClusterCache cache;
     const TableInfo table = holdings({2});
     const auto writer = cache.follow(cache.landing("h:{coin}"), table);
     for (const std::string coin : {"{", "}", "{}", "{a}", "}{a}", "{{a}}", "{}{a}", "a{b", "{a}{b}"}) {
@@ -61,7 +47,7 @@ TEST_CASE("keys with braces of any kind keep their guards beside them") {
 }
 
 TEST_CASE("a truncation removes what is older from every master, and raises the floor in all 16384 slots") {
-    Cache cache;
+    ClusterCache cache;
     const TableInfo table = holdings();
     const auto writer = cache.follow(cache.landing("t:{id}"), table);
     write(*writer, table, rows_at(0, 3000, 10, "old"));
@@ -85,33 +71,13 @@ TEST_CASE("a truncation removes what is older from every master, and raises the 
 }
 
 TEST_CASE("a copy leaves what it holds and what changed since, and removes the rest") {
-    Cache cache;
+    ClusterCache cache;
     for (const std::string key : {"c:{id}", "q:{{user_id}}:{coin}"}) {
         CAPTURE(key);
         const bool pointers = key[0] == 'q';
         const TableInfo table = pointers ? holdings({0, 1}) : holdings();
         const auto writer = cache.follow(cache.landing(key), table);
-        std::vector<HoldingChange> before, since;
-        for (std::int64_t id = 0; id < 600; ++id) before.push_back({at(10), {id, id, "old", {}}});
-        write(*writer, table, before);
-        write(*writer, table, {{at(60), {9000, 9000, "since", {}}}, {at(60, 2), {3, 3, "since", {}}}});
-        const auto copy = writer->begin_copy(table, "run1", soon());
-        {
-            std::vector<std::jthread> workers;
-            for (std::int64_t w = 0; w < 3; ++w) {
-                workers.emplace_back([&, w] {
-                    std::vector<HoldingChange> rows;
-                    for (std::int64_t id = w; id < 300; id += 3) rows.push_back({at(50, 0), {id, id, "copy", {}}});
-                    ChangeBatch batch = batch_of(table, rows);
-                    batch.ops = {Op::upsert};
-                    batch.versions = {at(50, 0)};
-                    copy->apply(batch, "token", soon(), [](RejectedRow) { FAIL_CHECK("rejected"); });
-                });
-            }
-            write(*writer, table, {{at(61), {4, 4, "since", {}}}, {at(62), {5, 5, "", {}}, Op::remove}});
-        }
-        copy->flush(soon());
-        writer->finish_copy("run1", soon());
+        copy_among_changes(*writer, table);
         const auto name = [&](std::int64_t id, const std::string& coin) {
             const std::string n = std::to_string(id);
             return pointers ? "q:{" + n + "}:" + coin : "c:" + n;
@@ -129,7 +95,7 @@ TEST_CASE("a copy leaves what it holds and what changed since, and removes the r
 }
 
 TEST_CASE("with a hash tag of the primary key rows move, are found by their pointers, and have tags") {
-    Cache cache;
+    ClusterCache cache;
     const TableInfo table = holdings({0, 1});
     for (const std::string format : {"hash", "json"}) {
         CAPTURE(format);
@@ -150,7 +116,7 @@ TEST_CASE("with a hash tag of the primary key rows move, are found by their poin
 }
 
 TEST_CASE("a layout that no transaction could write in a cluster is refused with how to mend it") {
-    Cache cache;
+    ClusterCache cache;
     const auto refusal = [&](const Landing& landing, const TableInfo& table) { return failure_of([&] { cache.follow(landing, table); }).error; };
     const Error pointers = refusal(cache.landing("p:{user_id}:{coin}"), holdings());
     CHECK(pointers.code() == Code::refused);
@@ -195,7 +161,7 @@ TEST_CASE("changes end the same in whatever order, groups and repetitions they a
     std::mt19937_64 random(random_seed());
     const TableInfo table = holdings();
     for (int round = 0; round < 10; ++round) {
-        Cache cache;
+        ClusterCache cache;
         const auto [told, alive] = history(random);
         std::vector<std::vector<HoldingChange>> shares;
         for (int w = 0; w < 2; ++w) {
@@ -222,7 +188,7 @@ TEST_CASE("two writers of the same rows at the same moment end with the newest c
     std::mt19937_64 random(random_seed());
     // Removals touch other keys than rows do: each kind has to notice the other, and its own.
     for (const bool removals : {true, false}) {
-        Cache cache;
+        ClusterCache cache;
         std::vector<HoldingChange> told[2];
         std::map<std::string, std::string> expected;
         for (std::int64_t id = 0; id < rounds * rows; ++id) {
@@ -250,7 +216,7 @@ TEST_CASE("two writers of the same rows at the same moment end with the newest c
 }
 
 TEST_CASE("the epoch and the notes of a set only rise") {
-    Cache cache;
+    ClusterCache cache;
     const std::string set = unique_name();
     ChangeSink& sink = *cache->changes();
     CHECK(sink.epoch(set, soon()) == 0);

@@ -1,4 +1,5 @@
 // programs: redis-server
+// takes: 30
 // A Sentinel group of the test's own: a master, a replica and three sentinels.
 #include <doctest/doctest.h>
 #include <signal.h>
@@ -11,6 +12,7 @@
 #include "core/store/redis/redis.h"
 #include "core/value/version_text.h"
 #include "tests/live/change_rows.h"
+#include "tests/live/change_writes.h"
 #include "tests/live/servers.h"
 #include "tests/live/support.h"
 
@@ -212,20 +214,7 @@ TEST_CASE("changes go on with the next master, and no row that was flushed is lo
     int failed = 0;
     const auto tell = [&] {
         ++position;
-        CHECK(wait_until([&] {
-            try {
-                const Deadline deadline = Deadline::after(Millis(5'000));
-                writer->apply(batch_of(table, all_rows(position)), deadline, [](std::size_t, RejectedRow) {});
-                writer->flush(deadline);
-                return true;
-            } catch (const Error& error) {
-                CAPTURE(error.message());
-                CHECK(error.retryable());
-                ++failed;
-                writer->discard();
-                return false;
-            }
-        }));
+        failed += write_through_outage(*writer, table, all_rows(position));
     };
     for (int i = 0; i < 20; ++i) tell();
     group.master().signal(SIGKILL);

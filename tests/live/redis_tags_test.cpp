@@ -8,6 +8,7 @@
 #include "core/store/redis/redis.h"
 #include "core/store/store.h"
 #include "tests/live/change_rows.h"
+#include "tests/live/change_writes.h"
 #include "tests/live/support.h"
 
 using namespace ysdb;
@@ -54,11 +55,6 @@ private:
     std::unique_ptr<Store> store_;
     std::string prefix_;
 };
-
-void write(ChangeWriter& writer, const TableInfo& table, const std::vector<HoldingChange>& changes) {
-    writer.apply(batch_of(table, changes), soon(), [](std::size_t, const RejectedRow& row) { FAIL_CHECK("rejected: " << row.key << " " << row.reason); });
-    writer.flush(soon());
-}
 
 }  // namespace
 
