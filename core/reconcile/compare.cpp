@@ -188,14 +188,14 @@ private:
         }
     }
 
-    // What differs as it did before, on both sides, differs.
+    // What differs as it did before, on both sides, differs. A row that goes to and fro between two values looks the same each time, in another version.
     void look_again(int look_number) {
         options_.look_again(source_, sink_);
         context_.log.debug("validate.look", {{"table", source_.table.ref.text()}, {"look", look_number}, {"rows", candidates_.size()}});
         FoundRows before = std::exchange(candidates_, {});
         for (auto& [key, found] : look([&](const Hash128& key) { return before.contains(key); })) {
             const auto [first, last] = before.equal_range(key);
-            const bool stood = std::any_of(first, last, [&found = found](const auto& entry) { return entry.second.in_source == found.in_source && entry.second.in_sink == found.in_sink; });
+            const bool stood = std::any_of(first, last, [&found = found](const auto& entry) { return entry.second.in_source == found.in_source && entry.second.in_sink == found.in_sink && entry.second.version == found.version; });
             if (stood) add(found.difference.verdict, found.difference);
             else candidates_.emplace(key, std::move(found));
         }

@@ -1,4 +1,5 @@
 // needs: main analytics
+// takes: 90
 // `validate --at watermark`: a comparison beside a running sync, while the source is written.
 #include <atomic>
 #include <thread>
@@ -77,7 +78,10 @@ TEST_SUITE("live/validate_watermark") {
         follow(site);
         std::atomic<bool> stop{false};
         std::jthread writer([&, session = site.source_session()] {
-            while (!stop) session->query("UPDATE t SET n = n + 1 WHERE id IN (3, 4)", SyncSite::soon());
+            while (!stop) {
+                session->query("UPDATE t SET n = n + 1 WHERE id IN (3, 4)", SyncSite::soon());
+                session->query("UPDATE t SET n = 1 - n WHERE id BETWEEN 10 AND 19", SyncSite::soon());   // and back: what is seen twice has not stood still
+            }
         });
         int unsettled = 0;
         for (int i = 0; i < 3; ++i) {
