@@ -71,6 +71,7 @@ TEST_CASE("a disk that was full has cut off a part whose rows were acknowledged:
     day.ask_source("INSERT INTO t VALUES (1000, 'acknowledged')");
     const std::int64_t written = source_position(day);
     REQUIRE(wait_until([&] { return slot_position(day) >= written; }));
+    day.ask_target("SYSTEM STOP MERGES t");   // the part stays where it is
     const auto part = day.ask_target("SELECT path FROM system.parts WHERE active AND database = currentDatabase() AND table = 't' ORDER BY modification_time DESC, name DESC LIMIT 1");
     lab.fill_disk();
     day.ask_source("INSERT INTO t VALUES (1001, 'waits')");
