@@ -56,11 +56,12 @@ private:
 
 TickStream::TickStream(const Target& target, const std::string& set, std::uint64_t start, Deadline deadline)
     : session_(Connection::open(target, "ysdb sync " + set + " log", deadline)), changes_(Connection::open(target, "ysdb sync " + set + " changes", deadline)), told_(start) {
+    const Deadline asking = Deadline::after(call);   // what is left of `deadline` was for connecting
     for (Connection* each : {session_.get(), changes_.get()}) {
-        use_text_settings(*each, deadline);
-        each->query("SET enable_seqscan = off; SET idle_session_timeout = 0", deadline);   // a log that grows fast has no statistics
+        use_text_settings(*each, asking);
+        each->query("SET enable_seqscan = off; SET idle_session_timeout = 0", asking);   // a log that grows fast has no statistics
     }
-    if (session_->query("SELECT 1 FROM cdc.ticks WHERE id = $1", Params{std::to_string(told_)}, deadline).rows() == 0) {
+    if (session_->query("SELECT 1 FROM cdc.ticks WHERE id = $1", Params{std::to_string(told_)}, asking).rows() == 0) {
         throw Error(Code::refused, fmt::format("sync {}: tick {}, where it goes on, is gone from cdc.ticks", set, told_), "ysdb sync reset   (copies every table anew)");
     }
 }

@@ -21,8 +21,9 @@ void try_in_transaction(SqlSession& session, const std::string& sql, Deadline de
         session.query("BEGIN; SET LOCAL lock_timeout = '200ms'; SET LOCAL client_min_messages = 'warning'", deadline);
         session.query(sql, deadline);
         session.query("COMMIT", deadline);
-    } catch (const Error&) {
-        session.query("ROLLBACK", deadline);  // somebody is at work there: next time; a lost connection throws again
+    } catch (const Error& error) {
+        if (error.code() == Code::connect) throw;   // also one that gave no answer in time: it takes no other statement either
+        session.query("ROLLBACK", deadline);        // somebody is at work there: next time
     }
 }
 

@@ -53,8 +53,8 @@ class TriggerSource final : public ChangeSource {
 public:
     TriggerSource(const Target& target, CaptureOptions options, std::function<void()> mend, Deadline deadline)
         : options_(std::move(options)), mend_(std::move(mend)), ticks_(target, options_.set, options_.start, deadline), session_(ticks_.session()), shapes_(std::move(options_.known), options_.left_out), acknowledged_(options_.start) {
-        find_tables(deadline);
-        tend_log(session_, deadline);
+        find_tables(Deadline::after(call));   // what is left of `deadline` was for connecting
+        tend_log(session_, Deadline::after(call));
         tended_ = SteadyClock::now();
     }
 
