@@ -7,7 +7,7 @@ BEGIN
     PERFORM set_config('ysdb.rewritten', concat_ws(',', nullif(current_setting('ysdb.rewritten', true), ''), pg_event_trigger_table_rewrite_oid()::text || ':' || pg_event_trigger_table_rewrite_reason()), true);
 END
 $function$;
-CREATE OR REPLACE FUNCTION ysdb.tell_tables() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog SET lock_timeout = '1s' AS $function$
+CREATE OR REPLACE FUNCTION ysdb.tell_tables() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog SET lock_timeout = '1s' SET jit = off AS $function$
 DECLARE
     -- What is told before the commit names the transaction, not the part of it that may be rolled back: the message says so itself.
     teller bigint;

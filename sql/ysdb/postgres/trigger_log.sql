@@ -78,7 +78,7 @@ BEGIN
     RETURN coalesce((SELECT s.shape FROM cdc.shapes s WHERE s.relation = known_shape.relation AND s.layout = now_layout LIMIT 1), 0);
 END
 $function$;
-CREATE FUNCTION cdc.note_shape(relation oid) RETURNS bigint LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog AS $function$
+CREATE FUNCTION cdc.note_shape(relation oid) RETURNS bigint LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog SET jit = off AS $function$
 DECLARE
     found bigint := cdc.known_shape(note_shape.relation);
 BEGIN

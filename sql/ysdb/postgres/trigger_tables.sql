@@ -5,7 +5,7 @@ BEGIN
     PERFORM set_config('cdc.rewritten', concat_ws(',', nullif(current_setting('cdc.rewritten', true), ''), pg_event_trigger_table_rewrite_oid()::text || ':' || pg_event_trigger_table_rewrite_reason()), true);
 END
 $function$;
-CREATE OR REPLACE FUNCTION cdc.tell_tables() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog SET lock_timeout = '1s' SET client_min_messages = 'warning' AS $function$
+CREATE OR REPLACE FUNCTION cdc.tell_tables() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog SET lock_timeout = '1s' SET client_min_messages = 'warning' SET jit = off AS $function$
 DECLARE
     leaf text;
     root oid;
