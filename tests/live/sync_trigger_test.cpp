@@ -98,6 +98,39 @@ TEST_CASE("by triggers every type arrives as the copy has it, through JSON's los
     }
 }
 
+TEST_CASE("by triggers a writer's session prints as it did before, whatever became of its statement") {
+    for (const bool partitioned : {true, false}) {
+        CAPTURE(partitioned);
+        TriggerSite site;
+        site.source("CREATE TABLE t (id int PRIMARY KEY, at timestamptz)" + std::string(partitioned ? " PARTITION BY RANGE (id); CREATE TABLE t1 PARTITION OF t DEFAULT" : ""));
+        REQUIRE(site.ysdb({"sync", "install"}).exit_code == 0);
+        site.source("ALTER TABLE cdc.change_log ADD CHECK (new_text NOT LIKE '(13,%')");
+        const auto session = site.source_session();
+        const auto does = [&](const std::string& sql) { session->query(sql, SyncSite::soon()); };
+        const auto prints = [&] {
+            return session->query("SELECT concat_ws(' ', current_setting('TimeZone'), current_setting('DateStyle'), current_setting('IntervalStyle'), current_setting('bytea_output'), current_setting('extra_float_digits'))",
+                                  SyncSite::soon()).row(0).text(0);
+        };
+        const std::string own = "Asia/Tokyo German, DMY iso_8601 escape -9";
+        does("SET TimeZone = 'Asia/Tokyo'; SET DateStyle = 'German'; SET IntervalStyle = 'iso_8601'; SET bytea_output = 'escape'; SET extra_float_digits = -9");
+        REQUIRE(prints() == own);
+        does("BEGIN; SET LOCAL TimeZone = 'Europe/Berlin'");
+        does("INSERT INTO t SELECT g, '2026-01-01 09:00' FROM generate_series(1, 3) g; UPDATE t SET at = at + interval '1 h'; DELETE FROM t WHERE id = 3");
+        CHECK(prints() == "Europe/Berlin German, DMY iso_8601 escape -9");
+        does("SAVEPOINT s");
+        CHECK_THROWS_AS(does("INSERT INTO t VALUES (13, now())"), Error);   // in the middle of telling it
+        does("ROLLBACK TO s");
+        CHECK(prints() == "Europe/Berlin German, DMY iso_8601 escape -9");
+        does("SET TimeZone = 'America/Lima'; INSERT INTO t VALUES (20, now())");
+        CHECK(prints() == "America/Lima German, DMY iso_8601 escape -9");
+        does("COMMIT");
+        CHECK(prints() == "America/Lima German, DMY iso_8601 escape -9");
+        does("INSERT INTO t VALUES (21, now())");
+        CHECK(prints() == "America/Lima German, DMY iso_8601 escape -9");
+        CHECK(site.ask_source("SELECT new_text FROM cdc.change_log WHERE operation = 'UPDATE' ORDER BY sequence LIMIT 1").row(0).text(0) == "(1,\"2026-01-01 09:00:00+00\")");
+    }
+}
+
 TEST_CASE("by triggers a partitioned table is told whatever partition is written to, also one that comes later") {
     TriggerSite site;
     site.source("CREATE TABLE t (id int, d date, v text, PRIMARY KEY (id, d)) PARTITION BY RANGE (d); CREATE TABLE t1 PARTITION OF t FOR VALUES FROM ('2026-01-01') TO ('2026-02-01')");

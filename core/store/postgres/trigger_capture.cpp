@@ -277,7 +277,7 @@ private:
         const std::string quoted = quote(table);
         std::string sql(embedded_file("sql/ysdb/postgres/trigger_table.sql"));
         sql = sql.substr(sql.find("CREATE OR REPLACE"));
-        sql = replaced(sql, "{shape}", "CASE WHEN cdc.known_shape({relation}) <> 0 THEN cdc.known_shape({relation}) ELSE (SELECT cdc.note_shape({relation})) END");
+        sql = replaced(sql, "{shape}", "CASE WHEN cdc.known_shape({relation}) <> 0 THEN cdc.known_shape({relation}) ELSE cdc.note_shape({relation}) END");
         sql = replaced(replaced(sql, "{relation}", oid), "{text}", literal(table.text()));
         const std::string call = " EXECUTE FUNCTION cdc.tell_" + oid + "()";
         for (const char* name : {"ysdb_insert", "ysdb_change", "ysdb_truncate"}) sql += std::string(";\nDROP TRIGGER IF EXISTS ") + name + " ON " + quoted;

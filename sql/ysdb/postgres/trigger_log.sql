@@ -1,7 +1,7 @@
 -- The log that the triggers of `ysdb sync` with capture = "trigger" write, and what reads it by ticks. {facts} is the query of table_facts.sql.
 CREATE SCHEMA IF NOT EXISTS cdc;
 CREATE SEQUENCE cdc.change_sequence CACHE 1;
-CREATE SEQUENCE cdc.change_ids CACHE 32;
+CREATE SEQUENCE cdc.change_ids START 72057594037927936 CACHE 32;  -- 15 hexadecimal digits from the first on
 CREATE TABLE cdc.change_log (
     id              uuid NOT NULL DEFAULT gen_random_uuid(),
     table_name      varchar(255) NOT NULL,
@@ -24,7 +24,7 @@ CREATE TABLE cdc.change_log (
 CREATE INDEX change_log_xid ON cdc.change_log (xid);
 -- Ids of one log ascend, behind a beginning of its own (a UUID of version 8): random ones cost a writer of many rows a tenth more, most of it in the index.
 DO $do$ BEGIN
-    EXECUTE format('ALTER TABLE cdc.change_log ALTER id SET DEFAULT (%L || lpad(to_hex(nextval(''cdc.change_ids'')), 15, ''0''))::uuid',
+    EXECUTE format('ALTER TABLE cdc.change_log ALTER id SET DEFAULT (%L || to_hex(nextval(''cdc.change_ids'')))::uuid',
                    regexp_replace(left(gen_random_uuid()::text, 18), '-4(...)$', '-8\1') || '-8');
 END $do$;
 CREATE TABLE cdc.change_log_default PARTITION OF cdc.change_log DEFAULT;
