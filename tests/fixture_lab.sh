@@ -6,6 +6,9 @@ command=$1 ysdb=$2 dir=$3
 case $command in
 up)
     "$ysdb" lab up --dir "$dir" --only postgres,clickhouse,redis,kafka,questdb || test $? = 8
+    # Its power is never cut: hundreds of databases come and go there, each with a checkpoint that would wait for the disk.
+    settings=$dir/postgres/data/postgresql.auto.conf
+    [ ! -e "$settings" ] || { echo "fsync = off" >>"$settings" && "$ysdb" lab kill postgres --signal HUP --dir "$dir" >/dev/null; }
     # YSDB_TEST_CLUSTER_URL: a host of a real ClickHouse cluster, for migrate_cluster_test.cpp
     cluster=${YSDB_TEST_CLUSTER_URL:+'    "cluster": {"url": "'$YSDB_TEST_CLUSTER_URL'"},'}
     (umask 077 && "$ysdb" lab env --dir "$dir" --output json | awk -v cluster="$cluster" '{print} /"stores": \{/ && cluster != "" {print cluster}' >"$dir.json")

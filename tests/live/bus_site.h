@@ -15,6 +15,8 @@ public:
     explicit BusSite(const std::string& tables = "\"public.t\"", const std::string& capture = "wal", const std::string& more = {})
         : SyncSite(tables, more + "[stores.events]\nurl = \"" + store_config("events").url + "\"\n", capture) {}
 
+    ~BusSite() { ysdb({"sync", "remove", "--yes"}); }   // its topics
+
     static std::vector<std::string> to() { return {"sync", "run", "--to", "events", "--partitions", "4"}; }
     static std::vector<std::string> from() { return {"sync", "run", "--from", "events"}; }
     static std::vector<std::string> until_caught_up(std::vector<std::string> arguments) {

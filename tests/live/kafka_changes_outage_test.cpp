@@ -1,5 +1,6 @@
 // fetched: kafka
 // lock: own_lab
+// takes: 40
 // Changes into a Kafka of the test's own that dies and hangs: nothing is lost, nothing is out of order, repetitions can be told.
 #include <doctest/doctest.h>
 

@@ -1,4 +1,5 @@
 // needs: main analytics events
+// takes: 60
 // Kafka with transactional = true: whoever reads committed records sees each change once, whatever died in between.
 #include <doctest/doctest.h>
 

@@ -1,4 +1,5 @@
 // needs: analytics
+// takes: 40
 // Projects whose history is on ClickHouse: the lock without PostgreSQL (law 17), projects taken over from other tools, drift.
 #include <doctest/doctest.h>
 

@@ -1,4 +1,5 @@
 // needs: main analytics
+// takes: 110
 // The way back: what was applied last goes first, each with its row of the history, and a run that is killed is taken up.
 #include <doctest/doctest.h>
 

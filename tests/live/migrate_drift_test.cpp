@@ -1,5 +1,6 @@
 // needs: main analytics
 // lock: lab_kill
+// takes: 60
 #include <doctest/doctest.h>
 
 #include <filesystem>

@@ -1,6 +1,7 @@
 // programs: patroni etcd
 // needs: main
 // lock: own_lab
+// takes: 30
 // A real Patroni of the test's own: etcd and two nodes; `needs` only says that PostgreSQL can be had here.
 #include <doctest/doctest.h>
 #include <signal.h>

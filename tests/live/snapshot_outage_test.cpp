@@ -1,5 +1,6 @@
 // needs: main analytics
 // lock: own_lab
+// takes: 50
 // A copy whose servers fail in the middle. These tests kill, so they take a lab of their own; `needs` only says that both can be had here.
 #include <doctest/doctest.h>
 #include <signal.h>

@@ -1,4 +1,5 @@
 // needs: main analytics
+// takes: 40
 // `sync snapshot` as a user runs it: the binary, a configuration file, real servers; `validate` is the judge.
 #include <doctest/doctest.h>
 #include <signal.h>

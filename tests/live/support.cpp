@@ -29,8 +29,18 @@ std::string with_database(const std::string& url, const std::string& database) {
     return base.substr(0, base.rfind('/') + 1) + database + (query == std::string::npos ? "" : url.substr(query));
 }
 
-void run_sql(const StoreConfig& config, const std::string& sql) {
-    open_store(config)->sql()->open_session("test", Deadline::after(Millis(20'000)))->query(sql, Deadline::after(Millis(60'000)));
+void run_sql(const StoreConfig& config, const std::vector<std::string>& statements) {
+    const auto store = open_store(config);
+    const auto session = store->sql()->open_session("test", Deadline::after(Millis(20'000)));
+    for (const std::string& sql : statements) session->query(sql, Deadline::after(Millis(60'000)));
+}
+
+void run_sql(const StoreConfig& config, const std::string& sql) { run_sql(config, std::vector<std::string>{sql}); }
+
+// A slot would keep the database from being dropped, and whoever reads it the slot.
+std::vector<std::string> to_let_go_of(const std::string& database) {
+    return {"SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = '" + database + "' AND pid <> pg_backend_pid()",
+            "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = '" + database + "'"};
 }
 
 }  // namespace
@@ -62,9 +72,21 @@ TestDatabase::TestDatabase(StoreConfig server) : server_(std::move(server)), con
     config_.url = with_database(server_.url, name_);
 }
 
+void TestDatabase::empty() const {
+    std::vector<std::string> statements = to_let_go_of(name_);
+    statements.push_back("DO $$ DECLARE what text; BEGIN"
+                         " FOR what IN SELECT format('DROP EVENT TRIGGER %I', evtname) FROM pg_event_trigger UNION ALL SELECT format('DROP PUBLICATION %I', pubname) FROM pg_publication"
+                         " UNION ALL SELECT format('DROP SCHEMA %I CASCADE', nspname) FROM pg_namespace WHERE nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema'"
+                         " UNION ALL SELECT format('ALTER DATABASE %I RESET ALL', current_database()) LOOP EXECUTE what; END LOOP;"
+                         " CREATE SCHEMA public; GRANT USAGE ON SCHEMA public TO PUBLIC; END $$");
+    run_sql(config_, statements);
+}
+
 TestDatabase::~TestDatabase() {
     try {
-        run_sql(server_, "DROP DATABASE IF EXISTS " + name_ + " WITH (FORCE)");
+        std::vector<std::string> statements = to_let_go_of(name_);
+        statements.push_back("DROP DATABASE IF EXISTS " + name_ + " WITH (FORCE)");
+        run_sql(server_, statements);
     } catch (const std::exception& error) {
         std::fprintf(stderr, "could not drop %s: %s\n", name_.c_str(), error.what());
     }
@@ -73,6 +95,11 @@ TestDatabase::~TestDatabase() {
 TestClickHouse::TestClickHouse(const std::string& store) : server_(store_config(store)), config_(server_), name_(unique_name()) {
     run_sql(server_, "CREATE DATABASE " + name_);
     config_.url = with_database(server_.url, name_);
+}
+
+void TestClickHouse::empty() const {
+    run_sql(server_, "DROP DATABASE " + name_ + " SYNC");
+    run_sql(server_, "CREATE DATABASE " + name_);
 }
 
 TestClickHouse::~TestClickHouse() {

@@ -29,6 +29,8 @@ public:
     TestDatabase(const TestDatabase&) = delete;
     TestDatabase& operator=(const TestDatabase&) = delete;
     const StoreConfig& config() const { return config_; }
+    // As a new one is, for a tenth of the time: nobody is connected, no slot, no schema but an empty public one.
+    void empty() const;
 
 private:
     StoreConfig server_;
@@ -44,6 +46,7 @@ public:
     TestClickHouse(const TestClickHouse&) = delete;
     TestClickHouse& operator=(const TestClickHouse&) = delete;
     const StoreConfig& config() const { return config_; }
+    void empty() const;
 
 private:
     StoreConfig server_;

@@ -1,7 +1,11 @@
 // needs: main analytics events
+// takes: 90
 // Whoever tells a set to the bus, and its members, killed where it hurts most: nothing lost, nothing left, by `validate`.
+#include <mutex>
+
 #include "core/store/kafka/bus_message.h"
 #include "core/store/kafka/kafka.h"
+#include "tests/live/at_once.h"
 #include "tests/live/bus_site.h"
 
 using namespace ysdb;
@@ -31,7 +35,7 @@ void change(BusSite& site) {
 }  // namespace
 
 TEST_CASE("the side that tells is killed around every mark of a copy and of a change of columns: the same command goes on, and members see each change of columns once") {
-    for (const std::string& point : of_today({"kafka.bus.mark.before", "kafka.bus.mark.after:2"}, {"kafka.bus.mark.after", "kafka.bus.mark.before:2"})) {
+    at_once(of_today({"kafka.bus.mark.before", "kafka.bus.mark.after:2"}, {"kafka.bus.mark.after", "kafka.bus.mark.before:2"}), [](const std::string& point) {
         CAPTURE(point);
         BusSite site("\"public.t\", \"public.u\"");
         site.source(tables);
@@ -46,7 +50,7 @@ TEST_CASE("the side that tells is killed around every mark of a copy and of a ch
         CHECK(site.state("public.t") == "following");
         CHECK(site.equal());
         CHECK(site.target_count("t_current WHERE n = 3") == 299 - 1 - 16);
-    }
+    });
 }
 
 TEST_CASE("a mark that was told to some partitions only, by a side that died, holds nobody up once that side is back") {
@@ -100,32 +104,41 @@ TEST_CASE("a member is killed at every fault point it comes to: whoever has its 
         int ends_with = 0;
     };
     std::vector<Day> days;
-    const auto begin = [&](const std::string& point) -> BusSite& {
-        days.push_back({point, std::make_unique<BusSite>("\"public.t\", \"public.u\""), nullptr, 0});
-        days.back().site->source(tables);
-        days.back().site->tell();
-        return *days.back().site;
+    std::mutex mutex;
+    const auto begin = [](const std::string& point) {
+        Day day{point, std::make_unique<BusSite>("\"public.t\", \"public.u\""), nullptr, 0};
+        day.site->source(tables);
+        day.site->tell();
+        return day;
     };
-    const auto kill = [](const BusSite& site, const std::string& point) { CHECK(site.ysdb(BusSite::until_caught_up(BusSite::from()), {{"YSDB_FAULT", point}}).exit_code == killed); };
-    for (const std::string& point : of_today({"sync.member.tell.before", "clickhouse.follow.create.before"}, {"sync.member.tell.before:2", "clickhouse.follow.create.after", "clickhouse.follow.insert.before"})) {
+    const auto kill = [](const Day& day) { CHECK(day.site->ysdb(BusSite::until_caught_up(BusSite::from()), {{"YSDB_FAULT", day.point}}).exit_code == killed); };
+    const auto keep = [&](Day day) {
+        const std::lock_guard lock(mutex);
+        days.push_back(std::move(day));
+    };
+    at_once(of_today({"sync.member.tell.before", "clickhouse.follow.create.before"}, {"sync.member.tell.before:2", "clickhouse.follow.create.after", "clickhouse.follow.insert.before"}), [&](const std::string& point) {
         CAPTURE(point);
-        kill(begin(point), point);
-    }
-    for (const std::string& point : of_today({"sync.member.tell.before:3", "sync.reshape.after", "clickhouse.follow.alter.after:2", "clickhouse.follow.truncate.after", "sync.dead_letter.before"},
-                                             {"sync.member.tell.before:2", "clickhouse.follow.insert.after", "sync.flush.after", "sync.reshape.before", "clickhouse.follow.alter.before:2", "sync.dead_letter.after"})) {
+        Day day = begin(point);
+        kill(day);
+        keep(std::move(day));
+    });
+    at_once(of_today({"sync.member.tell.before:3", "sync.reshape.after", "clickhouse.follow.alter.after:2", "clickhouse.follow.truncate.after", "sync.dead_letter.before"},
+                                             {"sync.member.tell.before:2", "clickhouse.follow.insert.after", "sync.flush.after", "sync.reshape.before", "clickhouse.follow.alter.before:2", "sync.dead_letter.after"}), [&](const std::string& point) {
         CAPTURE(point);
-        BusSite& site = begin(point);
+        Day day = begin(point);
+        BusSite& site = *day.site;
         change(site);
         site.source("INSERT INTO t (id, d) VALUES (2000, '1492-01-01'); INSERT INTO t (id, d) VALUES (2001, '2026-01-01')");
         site.tell();
-        kill(site, point);
+        kill(day);
         site.source("DELETE FROM t WHERE id = 2000");
-        days.back().ends_with = 8;   // of a date that ClickHouse cannot hold
+        day.ends_with = 8;   // of a date that ClickHouse cannot hold
         site.ysdb(BusSite::until_caught_up(BusSite::to()));
-    }
+        keep(std::move(day));
+    });
     // The broker gives a dead member ten seconds: all of them are waited for at once.
     for (Day& day : days) day.next = std::make_unique<Running>(*day.site, BusSite::until_caught_up(BusSite::from()));
-    for (Day& day : days) {
+    for (const Day& day : days) {
         CAPTURE(day.point);
         CHECK_MESSAGE(day.next->wait() == day.ends_with, day.next->log());
         CHECK(day.site->state("public.t") == "following");

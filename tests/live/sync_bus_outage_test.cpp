@@ -1,6 +1,7 @@
 // needs: main analytics events
 // programs: redis-server
 // lock: own_lab
+// takes: 110
 // The bad days of a bus: the broker dies, hangs; stores under its members die. The side that tells and all members are to come back by themselves, under
 // a writer that records every commit that was acknowledged. These tests kill, so they take a lab of their own; `needs` only says that all can be had.
 #include <signal.h>

@@ -1,6 +1,8 @@
 // needs: main analytics events
+// takes: 50
 // A member that was stopped while others took its partitions over, and then goes on as if nothing had happened.
 #include "core/base/file.h"
+#include "tests/live/at_once.h"
 #include "tests/live/bus_site.h"
 #include "tests/live/servers.h"
 
@@ -46,9 +48,8 @@ bool says(const Running& run, const std::string& what, Millis limit = Millis(60'
     return wait_until([&] { return run.log().find(what) != std::string::npos; }, limit);
 }
 
-}  // namespace
-
-TEST_CASE("a member with rows in hand sleeps through changes of columns, and wakes: what it still had to write changes nothing, and nothing is halted") {
+// A member with rows in hand sleeps through changes of columns, and wakes.
+void sleep_through_changes() {
     BusSite site("\"public.t\", \"public.u\"");
     site.source("CREATE TABLE t (id int PRIMARY KEY, v text, n int DEFAULT 0); INSERT INTO t SELECT g, 'v' || g FROM generate_series(1, 300) g;"
                 "CREATE TABLE u (id int PRIMARY KEY, v text); INSERT INTO u SELECT g, 'v' || g FROM generate_series(1, 300) g");
@@ -95,7 +96,8 @@ TEST_CASE("a member with rows in hand sleeps through changes of columns, and wak
     CHECK(site.target_count("t_current WHERE n <> 5") == 0);
 }
 
-TEST_CASE("a member that did not ask for changes for longer than the group allows joins it anew, and does not end") {
+// A member does not ask for changes for longer than the group allows.
+void be_held_up() {
     BusSite site;
     site.source("CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT g, 'v' || g FROM generate_series(1, 100) g");
     site.tell();
@@ -117,4 +119,10 @@ TEST_CASE("a member that did not ask for changes for longer than the group allow
     held_up->signal(SIGTERM);
     CHECK(held_up->wait() == 143);
     CHECK(site.equal());
+}
+
+}  // namespace
+
+TEST_CASE("what a member still had to write when it wakes after others have changed columns changes nothing, and nothing is halted; one that was held up for longer than the group allows joins it anew") {
+    at_once(std::vector<void (*)()>{sleep_through_changes, be_held_up}, [](const auto& work) { work(); });
 }

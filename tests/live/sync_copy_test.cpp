@@ -1,4 +1,5 @@
 // needs: main analytics
+// takes: 40
 // Copies of new tables that are interrupted in the middle, or take longer than one view of the source may be held.
 #include <atomic>
 #include <thread>
@@ -13,9 +14,10 @@ namespace {
 // 40,000 rows over two partitions and hundreds of pages: several ranges with --range-rows 5000.
 class Copying {
 public:
-    Copying() : site_("\"public.t\"") {
-        site_.source("CREATE TABLE t (id int, part int, v text, PRIMARY KEY (id, part)) PARTITION BY LIST (part); CREATE TABLE t1 PARTITION OF t FOR VALUES IN (1); CREATE TABLE t2 PARTITION OF t FOR VALUES IN (2);"
-                     "INSERT INTO t SELECT g, 1 + g % 2, repeat('x', 100) || g FROM generate_series(1, 40000) g; ANALYZE t");
+    Copying() { fill(); }
+    void begin_anew() {
+        site_.begin_anew();
+        fill();
     }
     SyncSite& site() { return site_; }
     CommandResult run(const std::string& fault = {}, const std::vector<std::string>& more = {}) {
@@ -36,6 +38,10 @@ public:
     }
 
 private:
+    void fill() {
+        site_.source("CREATE TABLE t (id int, part int, v text, PRIMARY KEY (id, part)) PARTITION BY LIST (part); CREATE TABLE t1 PARTITION OF t FOR VALUES IN (1); CREATE TABLE t2 PARTITION OF t FOR VALUES IN (2);"
+                     "INSERT INTO t SELECT g, 1 + g % 2, repeat('x', 100) || g FROM generate_series(1, 40000) g; ANALYZE t");
+    }
     int next_ = 50'001;
     SyncSite site_;
 };
@@ -43,9 +49,10 @@ private:
 }  // namespace
 
 TEST_CASE("a copy that was killed is taken up where it was, with what was written meanwhile") {
+    Copying copy;
     for (const std::string point : {"sync.copy.range.after:4", "sync.copy.range.before:4", "sync.copy.log.before", "sync.copy.log.after"}) {
         CAPTURE(point);
-        Copying copy;
+        copy.begin_anew();
         CHECK(copy.run(point).exit_code == 128 + SIGKILL);
         const std::int64_t done = copy.ranges_done();
         copy.write();
@@ -89,9 +96,10 @@ TEST_CASE("what was read already is not read again") {
 }
 
 TEST_CASE("killed around the moment when the copy takes the old table's place, the next run never brings the old one back") {
+    Copying copy;
     for (const std::string point : {"sync.copy.finish.before", "clickhouse.replace.exchange.after", "clickhouse.replace.drop.before", "clickhouse.replace.drop.after", "sync.copy.finish.after"}) {
         CAPTURE(point);
-        Copying copy;
+        copy.begin_anew();
         REQUIRE(copy.run().exit_code == 0);
         copy.site().source("UPDATE t SET v = 'second' WHERE id <= 100");
         REQUIRE(copy.run().exit_code == 0);
@@ -145,10 +153,11 @@ TEST_CASE("whoever wants a table for himself while it is copied waits for a view
 }
 
 TEST_CASE("a table that was rewritten, or got other columns, before its copy was taken up is copied from the start") {
+    Copying copy;
     for (const std::string change : {"VACUUM FULL t1", "ALTER TABLE t ADD n int DEFAULT 5; UPDATE t SET n = 6 WHERE id % 3 = 0", "TRUNCATE t2", "ALTER TABLE t ALTER v TYPE varchar",
                                      "ALTER TABLE t ADD r double precision NOT NULL DEFAULT random()"}) {
         CAPTURE(change);
-        Copying copy;
+        copy.begin_anew();
         CHECK(copy.run("sync.copy.range.after:4").exit_code == 128 + SIGKILL);
         if (change.find("VACUUM") == 0) copy.site().source_session()->query(change, SyncSite::soon());
         else copy.site().source(change);

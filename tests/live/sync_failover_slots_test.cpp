@@ -1,6 +1,7 @@
 // needs: main analytics
 // fetched: postgres-17
 // lock: own_lab
+// takes: 30
 // PostgreSQL 17 keeps slots on a standby: its promotion costs no new copies. Two servers of a lab of their own; `needs` only says that ClickHouse
 // can be had here.
 #include "tests/live/other_postgres.h"

@@ -1,5 +1,6 @@
 // needs: main analytics
 // lock: own_lab
+// takes: 30
 // The source fails over to a standby that had not got everything, or comes back from a backup: positions go backwards, rows that were told are no
 // more. A lab of their own; `needs` only says that both can be had here.
 #include "tests/live/other_postgres.h"

@@ -1,4 +1,5 @@
 // needs: main analytics
+// takes: 60
 // Tables that cannot be followed from somewhere on, and the copies that bring them back: what halted a table before its copy does not halt it again,
 // and nothing that is told behind a halt is lost. For both ways to capture changes; `validate` is the judge.
 #include <atomic>
@@ -40,9 +41,10 @@ void catch_up_undisturbed(const SyncSite& site) {
 }  // namespace
 
 TEST_CASE("a table that is written anew in the middle of its copy is copied again by the same run, and nothing behind it is lost") {
+    SyncSite site("\"public.t\"");
     for (const std::string capture : {"wal", "trigger"}) {
         CAPTURE(capture);
-        SyncSite site("\"public.t\"", "", capture);
+        site.begin_anew(capture);
         site.source("CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT g, repeat('x', 100) || g FROM generate_series(1, 60000) g; ANALYZE t");
         Running run(site, {"sync", "run", "--workers", "1", "--range-rows", "3000", "--view-age", "1ms"});
         REQUIRE(wait_until([&] { return site.state("public.t") == "copying" && site.ask_source("SELECT count(*) FROM ysdb.sync_copied_ranges").row(0).integer(0) > 1; }, Millis(60'000)));
@@ -66,9 +68,10 @@ TEST_CASE("a table that is written anew in the middle of its copy is copied agai
 }
 
 TEST_CASE("what halted a table is told once more after a kill: the copy that was made since goes on") {
+    SyncSite site("\"public.t\", \"public.u\"");
     for (const std::string capture : {"wal", "trigger"}) {
         CAPTURE(capture);
-        SyncSite site("\"public.t\", \"public.u\"", "", capture);
+        site.begin_anew(capture);
         site.source("CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT g, 'v' FROM generate_series(1, 2000) g; CREATE TABLE u (id int PRIMARY KEY)");
         site.catch_up();
         site.source("ALTER TABLE t ALTER v TYPE text USING upper(v)");
@@ -126,9 +129,10 @@ TEST_CASE("a column that got another type: what comes while the new copy is made
 }
 
 TEST_CASE("columns that changed between installing and the first run, in one transaction with rows, are in the copy, and halt nothing") {
+    SyncSite site("\"public.t\"");
     for (const std::string capture : {"wal", "trigger"}) {
         CAPTURE(capture);
-        SyncSite site("\"public.t\"", "", capture);
+        site.begin_anew(capture);
         site.source("CREATE TABLE t (id int PRIMARY KEY, a smallint, x text); INSERT INTO t SELECT g, g, 'x' FROM generate_series(1, 500) g");
         REQUIRE(site.ysdb({"sync", "install"}).exit_code == 0);
         site.source("BEGIN; ALTER TABLE t RENAME a TO n; INSERT INTO t VALUES (1000, 1, 'in'); ALTER TABLE t ALTER n TYPE int; UPDATE t SET n = n + 1; COMMIT");

@@ -1,4 +1,5 @@
 // needs: main analytics
+// takes: 90
 // `sync run` killed where it hurts most, then run again: nothing lost, nothing doubled, by `validate`.
 #include "tests/live/sync_site.h"
 
@@ -6,11 +7,12 @@ using namespace ysdb;
 using namespace ysdb::test;
 
 TEST_CASE("killed at every fault point of its first run, the same command completes copy and stream") {
+    SyncSite site("\"public.t\", \"public.u\"");
     for (const std::string point : {"sync.install.before", "sync.install.after:2", "sync.epoch.before", "sync.epoch.after", "sync.copy.begin.before", "sync.copy.begin.after", "sync.copy.snapshot.before",
                                     "sync.copy.snapshot.after", "snapshot.batch.after", "sync.copy.finish.before", "clickhouse.replace.exchange.before", "clickhouse.replace.exchange.after", "sync.copy.finish.after",
                                     "sync.copy.state.after", "sync.confirm.before", "sync.confirm.after"}) {
         CAPTURE(point);
-        SyncSite site("\"public.t\", \"public.u\"");
+        site.begin_anew();
         site.source("CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT g, 'v' FROM generate_series(1, 2000) g; CREATE TABLE u (id int PRIMARY KEY); INSERT INTO u SELECT generate_series(1, 10)");
         CHECK(site.ysdb({"sync", "run", "--until-caught-up"}, {{"YSDB_FAULT", point}}).exit_code == 128 + SIGKILL);
         site.source("UPDATE t SET v = 'w' WHERE id <= 10; DELETE FROM t WHERE id = 11; INSERT INTO t VALUES (3000, 'n'); DELETE FROM u WHERE id = 1");
@@ -21,11 +23,12 @@ TEST_CASE("killed at every fault point of its first run, the same command comple
 }
 
 TEST_CASE("killed at every fault point of the stream, with a change of columns, a truncation and a dead letter in it") {
+    SyncSite site("\"public.t\", \"public.u\"");
     for (const std::string point : {"clickhouse.follow.insert.before", "clickhouse.follow.insert.after", "clickhouse.follow.insert.after:2", "sync.flush.before", "sync.flush.after", "sync.reshape.before",
                                     "sync.reshape.after", "clickhouse.follow.alter.before", "clickhouse.follow.alter.after", "sync.truncate.before", "clickhouse.follow.truncate.before",
                                     "clickhouse.follow.truncate.after", "sync.truncate.after", "sync.dead_letter.before", "sync.dead_letter.after", "sync.confirm.before", "sync.confirm.after"}) {
         CAPTURE(point);
-        SyncSite site("\"public.t\", \"public.u\"");
+        site.begin_anew();
         site.source("CREATE TABLE t (id int PRIMARY KEY, v text, d date); INSERT INTO t SELECT g, 'v', '2026-01-01' FROM generate_series(1, 500) g; CREATE TABLE u (id int PRIMARY KEY); INSERT INTO u SELECT generate_series(1, 10)");
         site.catch_up();
         site.source("UPDATE t SET v = 'old name' WHERE id <= 20; INSERT INTO t VALUES (1000, 'x', '1492-01-01')");
@@ -42,13 +45,13 @@ TEST_CASE("killed at every fault point of the stream, with a change of columns, 
 }
 
 TEST_CASE("reset and remove, killed half way, are completed by running them again") {
+    SyncSite site;
+    site.source("CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT g, 'v' FROM generate_series(1, 100) g");
+    site.catch_up();
     for (const std::string point : {"sync.reset.before", "sync.remove.before", "sync.remove.after", "sync.install.before", "sync.install.after", "sync.reset.after"}) {
         CAPTURE(point);
-        SyncSite site;
-        site.source("CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT g, 'v' FROM generate_series(1, 100) g");
-        site.catch_up();
         CHECK(site.ysdb({"sync", "reset", "--yes"}, {{"YSDB_FAULT", point}}).exit_code == 128 + SIGKILL);
-        site.source("DELETE FROM t WHERE id = 1");
+        site.source("DELETE FROM t WHERE id = (SELECT min(id) FROM t)");
         CHECK(site.ysdb({"sync", "reset", "--yes"}).exit_code == 0);
         site.catch_up();
         CHECK(site.equal());

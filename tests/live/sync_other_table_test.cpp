@@ -1,4 +1,5 @@
 // needs: main analytics
+// takes: 60
 // A table that is another one than before under the same name, and partitions that come with rows: what no change tells. `validate` is the judge.
 #include "tests/live/sync_site.h"
 
@@ -28,11 +29,12 @@ constexpr const char* swapped = "CREATE TABLE t_new (id bigint PRIMARY KEY, v te
 }  // namespace
 
 TEST_CASE("a table that was dropped and made anew, or swapped for another, halts: the rows it has now were not told") {
+    SyncSite site;
     for (const std::string capture : {"wal", "trigger"}) {
         for (const std::string change : {made_anew, swapped}) {
             CAPTURE(capture);
             CAPTURE(change);
-            SyncSite site("\"public.t\"", "", capture);
+            site.begin_anew(capture);
             site.source(simple);
             site.catch_up();
             site.source("UPDATE t SET n = n + 1 WHERE id <= 10");   // values stored apart, which are looked up where the table is by then
@@ -70,10 +72,11 @@ TEST_CASE("by triggers a table that was swapped away, and a partition that left,
 }
 
 TEST_CASE("a running set notices within seconds that a table was dropped and made anew, or swapped for another") {
+    SyncSite site("\"public.t\", \"public.other\"");
     for (const auto& [capture, change] : std::vector<std::pair<std::string, std::string>>{{"wal", made_anew}, {"wal", swapped}, {"trigger", made_anew}, {"trigger", swapped}}) {
         CAPTURE(capture);
         CAPTURE(change);
-        SyncSite site("\"public.t\", \"public.other\"", "", capture);
+        site.begin_anew(capture);
         site.source(simple);
         site.source("CREATE TABLE other (id int PRIMARY KEY)");
         site.catch_up();
@@ -94,10 +97,11 @@ TEST_CASE("a running set notices within seconds that a table was dropped and mad
 }
 
 TEST_CASE("a partition that comes with rows halts the table, one without does not, and one that left and was written to comes with rows") {
+    SyncSite site;
     for (const std::string capture : {"wal", "trigger"}) {
         CAPTURE(capture);
         const auto said = [&](const std::string& partition) { return capture == "wal" ? partition + " was attached with rows" : "attached with rows in it, which no change tells: public." + partition; };
-        SyncSite site("\"public.t\"", "", capture);
+        site.begin_anew(capture);
         site.source("CREATE TABLE t (id int PRIMARY KEY, v text) PARTITION BY RANGE (id)");   // no partition is there when the set is installed
         site.catch_up();
         site.source("CREATE TABLE p1 PARTITION OF t FOR VALUES FROM (0) TO (100); INSERT INTO t VALUES (1, 'a')");
@@ -108,21 +112,18 @@ TEST_CASE("a partition that comes with rows halts the table, one without does no
         CHECK(site.equal());
         site.source("CREATE TABLE p4 (LIKE t INCLUDING ALL); INSERT INTO p4 VALUES (301, 'silent'); ALTER TABLE t ATTACH PARTITION p4 FOR VALUES FROM (300) TO (400)");
         halts_and_heals(site, said("p4"));
-        site.source("ALTER TABLE t DETACH PARTITION p4");
-        site.source("INSERT INTO p4 VALUES (302, 'while it was away')");
-        site.source("ALTER TABLE t ATTACH PARTITION p4 FOR VALUES FROM (300) TO (400)");
-        halts_and_heals(site, said("p4"));
-        site.source("ALTER TABLE t DETACH PARTITION p4 CONCURRENTLY");
-        site.source("INSERT INTO p4 VALUES (303, 'and again')");
-        site.source("ALTER TABLE t ATTACH PARTITION p4 FOR VALUES FROM (300) TO (400)");
-        halts_and_heals(site, said("p4"));
+        const auto written_while_away = [&](const std::string& partition, const std::string& how, const std::string& row, const std::string& range, const std::string& holds_it) {
+            site.source("ALTER TABLE t DETACH PARTITION " + partition + how);
+            site.source("INSERT INTO " + partition + " VALUES (" + row + ")");
+            site.source("ALTER TABLE t ATTACH PARTITION " + partition + " FOR VALUES " + range);
+            halts_and_heals(site, said(holds_it));
+        };
+        written_while_away("p4", "", "302, 'while it was away'", "FROM (300) TO (400)", "p4");
+        written_while_away("p4", " CONCURRENTLY", "303, 'and again'", "FROM (300) TO (400)", "p4");
         site.source("CREATE TABLE deep (LIKE t INCLUDING ALL) PARTITION BY RANGE (id); CREATE TABLE leaf PARTITION OF deep DEFAULT; INSERT INTO deep VALUES (401, 'deep')");
         site.source("ALTER TABLE t ATTACH PARTITION deep FOR VALUES FROM (400) TO (500)");
         halts_and_heals(site, said("leaf"));
-        site.source("ALTER TABLE t DETACH PARTITION deep");
-        site.source("INSERT INTO deep VALUES (402, 'deeper')");
-        site.source("ALTER TABLE t ATTACH PARTITION deep FOR VALUES FROM (400) TO (500)");
-        halts_and_heals(site, said("leaf"));
+        written_while_away("deep", "", "402, 'deeper'", "FROM (400) TO (500)", "leaf");
         site.source("TRUNCATE leaf");
         halts_and_heals(site, "truncated by itself");
     }

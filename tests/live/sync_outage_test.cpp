@@ -1,6 +1,7 @@
 // needs: main analytics
 // programs: redis-server
 // lock: own_lab
+// takes: 80
 // The bad days of `sync run`, each fault once: under a writer that records every commit that was acknowledged. These tests kill, so they take a lab
 // of their own; `needs` only says that both can be had here. The whole matrix is in sync_soak_test.cpp.
 #include <signal.h>

@@ -1,4 +1,5 @@
 // needs: main analytics
+// takes: 70
 // PostgreSQL as a target of a set: its table follows another PostgreSQL's, or a polled ClickHouse's; `validate` is the judge.
 #include <atomic>
 #include <thread>
@@ -15,6 +16,10 @@ struct SinkSite : SyncSite {
     explicit SinkSite(const std::string& tables = "\"public.t\"", const std::string& into = "") : SinkSite(tables, into, std::make_unique<TestDatabase>()) {}
     SinkSite(const std::string& tables, const std::string& into, std::unique_ptr<TestDatabase> database)
         : SyncSite(tables, "[[sync.to]]\nstore = \"aggregates\"\n" + into + "[stores.aggregates]\nurl = \"" + database->config().url + "\"\n"), database_(std::move(database)) {}
+    void begin_anew() {
+        database_->empty();
+        SyncSite::begin_anew();
+    }
     SqlResult sink(const std::string& sql) { return open_store(database_->config())->sql()->open_session("test", soon())->query(sql, soon()); }
     std::string text(const std::string& sql) { return sink(sql).row(0).text_or(0, "NULL"); }
     std::unique_ptr<TestDatabase> database_;
@@ -56,11 +61,12 @@ TEST_CASE("every type that PostgreSQL tells arrives in PostgreSQL as it was") {
 }
 
 TEST_CASE("killed at every fault point, nothing is lost, and each change is applied once") {
+    SinkSite site;
     for (const std::string point : {"postgres.copy.create.before", "postgres.copy.create.after", "postgres.copy.insert.before", "postgres.copy.insert.after", "postgres.copy.finish.before", "postgres.copy.finish.after",
-                                    "postgres.follow.insert.before", "postgres.follow.insert.after", "postgres.follow.truncate.before", "postgres.follow.truncate.after", "postgres.follow.alter.before",
+                                    "postgres.follow.insert.before", "postgres.follow.insert.after", "postgres.follow.insert.after:2", "postgres.follow.truncate.before", "postgres.follow.truncate.after", "postgres.follow.alter.before",
                                     "postgres.follow.alter.after", "sync.flush.after", "sync.confirm.before"}) {
         CAPTURE(point);
-        SinkSite site;
+        site.begin_anew();
         site.source(simple);
         const bool copying = point.starts_with("postgres.copy");
         if (!copying) site.catch_up();
@@ -70,7 +76,8 @@ TEST_CASE("killed at every fault point, nothing is lost, and each change is appl
                       "CREATE TRIGGER note AFTER INSERT OR UPDATE OR DELETE ON t FOR EACH ROW EXECUTE FUNCTION note()");
         }
         site.source("INSERT INTO t VALUES (5000, 'a'); UPDATE t SET v = 'b' WHERE id = 1; DELETE FROM t WHERE id = 2");
-        if (point.find("truncate") != std::string::npos) site.source("TRUNCATE t; INSERT INTO t VALUES (7, 'after')");
+        const bool truncated = point.find("truncate") != std::string::npos || point == "postgres.follow.insert.after:2";   // in the middle of it, and behind what came after it
+        if (truncated) site.source("TRUNCATE t; INSERT INTO t VALUES (7, 'after')");
         if (point.find("alter") != std::string::npos) site.source("ALTER TABLE t ADD n int DEFAULT 3; UPDATE t SET n = 4 WHERE id = 3");
         CHECK(site.ysdb({"sync", "run", "--until-caught-up"}, {{"YSDB_FAULT", point}}).exit_code == 128 + SIGKILL);
         site.catch_up();
@@ -78,6 +85,7 @@ TEST_CASE("killed at every fault point, nothing is lost, and each change is appl
         CHECK(site.text("SELECT count(*) FROM pg_class WHERE relname LIKE 'copy\\_%'") == "0");
         if (!copying) CHECK(site.text("SELECT count(*) FROM done WHERE id = 5000 AND what = 'INSERT'") == "1");
         if (!copying) CHECK(site.text("SELECT count(*) FROM done WHERE id = 1 AND what = 'UPDATE'") == "1");
+        if (truncated) CHECK(site.text("SELECT count(*) FROM done WHERE id = 7 AND what = 'INSERT'") == "1");
     }
 }
 
@@ -108,12 +116,17 @@ TEST_CASE("a table that is there keeps its types and more of its own; rows that 
     site.source("INSERT INTO t VALUES (3, 'Eve', '1800-01-01'), (4, 'Zoe', '1995-01-01')");
     site.catch_up(8);
     CHECK(site.text("SELECT string_agg(name, ',' ORDER BY id) FROM reports.people WHERE seen IS NOT NULL") == "Ann,Zoe");
+    site.source("UPDATE t SET name = 'Bob' WHERE id = 2");
+    site.source("ALTER TABLE t ADD x int");
     site.source("UPDATE t SET name = 'Bart' WHERE id = 2; UPDATE t SET born = '1980-01-01' WHERE id = 3");
+    site.source("ALTER TABLE t DROP x");
     // Told out of order: what the stream still has is older, and must not win.
     const CommandResult retried = site.ysdb({"sync", "retry"});
     CAPTURE(retried.out);
     CAPTURE(retried.err);
     CHECK(retried.exit_code == 0);
+    CHECK(site.text("SELECT string_agg(name, ',' ORDER BY id) FROM reports.people") == "Ann,Bart,Eve,Zoe");
+    CHECK(site.ysdb({"sync", "run", "--until-caught-up"}, {{"YSDB_FAULT", "postgres.follow.alter.before"}}).exit_code == 128 + SIGKILL);   // half way through it
     CHECK(site.text("SELECT string_agg(name, ',' ORDER BY id) FROM reports.people") == "Ann,Bart,Eve,Zoe");
     site.source("DELETE FROM t WHERE id = 2");
     site.catch_up();
@@ -122,12 +135,13 @@ TEST_CASE("a table that is there keeps its types and more of its own; rows that 
 }
 
 TEST_CASE("a table that others filled, that cannot hold the values, or whose rows the key does not tell apart is refused with the way out") {
+    SinkSite site;
     for (const auto& [made, says] : std::vector<std::pair<std::string, std::string>>{{"CREATE TABLE t (id bigint PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'somebody''s')", "holds rows that sync"},
                                                                                      {"CREATE TABLE t (id bigint, v text)", "not unique by (id)"},
                                                                                      {"CREATE TABLE t (id bigint PRIMARY KEY, v bytea)", "cannot hold every text"},
                                                                                      {"CREATE TABLE t (id bigint PRIMARY KEY)", "has no column v"}}) {
         CAPTURE(made);
-        SinkSite site;
+        site.begin_anew();
         site.source(simple);
         site.sink(made);
         const CommandResult result = site.ysdb({"sync", "run", "--until-caught-up"});

@@ -1,5 +1,6 @@
 // needs: main analytics
 // lock: own_lab
+// takes: 60
 // Two-phase commit: a transaction that is prepared is told once, when it is committed, whoever was killed in between, and never when it is rolled
 // back; whoever has to wait for one says for which. A prepared transaction holds up the slots of its whole cluster, so these tests take one of their own.
 #include <signal.h>
@@ -19,30 +20,41 @@ SyncLab& shared_lab() {
 // What is still prepared at the end is rolled back, or the lab's other tests would wait for it.
 class PreparedSite : public SyncSite {
 public:
-    explicit PreparedSite(const std::string& capture) : SyncSite("\"public.t\"", {}, capture, shared_lab().direct("main")) {
-        source("CREATE TABLE t (id bigint PRIMARY KEY, v text); INSERT INTO t SELECT g, 'v' || g FROM generate_series(1, 100) g");
-        // Larger transactions are told before they end.
-        source("DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET logical_decoding_work_mem = ''64kB''', current_database()); END $$");
-    }
-    ~PreparedSite() {
-        const SqlResult left = ask_source("SELECT format('ROLLBACK PREPARED %L', gid) FROM pg_prepared_xacts WHERE database = current_database()");
-        for (std::size_t i = 0; i < left.rows(); ++i) source(left.row(i).text(0));
+    explicit PreparedSite(const std::string& capture = "wal") : SyncSite("\"public.t\"", {}, capture, shared_lab().direct("main")) { fill(); }
+    ~PreparedSite() { roll_back(); }
+    void begin_anew(const std::string& capture) {
+        roll_back();
+        SyncSite::begin_anew(capture);
+        set_tables("\"public.t\"");
+        fill();
     }
     // `gid`: as inside a literal.
     void prepare(const std::string& gid, const std::string& sql) {
         const auto session = source_session();
         for (const std::string& each : {std::string("BEGIN"), sql, "PREPARE TRANSACTION '" + gid + "'"}) session->query(each, soon());
     }
+
+private:
+    void fill() {
+        source("CREATE TABLE t (id bigint PRIMARY KEY, v text); INSERT INTO t SELECT g, 'v' || g FROM generate_series(1, 100) g");
+        // Larger transactions are told before they end.
+        source("DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET logical_decoding_work_mem = ''64kB''', current_database()); END $$");
+    }
+    void roll_back() {
+        const SqlResult left = ask_source("SELECT format('ROLLBACK PREPARED %L', gid) FROM pg_prepared_xacts WHERE database = current_database()");
+        for (std::size_t i = 0; i < left.rows(); ++i) source(left.row(i).text(0));
+    }
 };
 
 }  // namespace
 
 TEST_CASE("a prepared transaction is told once, when it is committed, though ysdb is killed in between, and never when it is rolled back; others go on meanwhile") {
+    PreparedSite site;
     for (const std::string capture : {"wal", "trigger"}) {
         for (const int rows : {1, 3000}) {
             CAPTURE(capture);
             CAPTURE(rows);
-            PreparedSite site(capture);
+            site.begin_anew(capture);
             site.catch_up();
             const auto values = [&](int from) { return "SELECT g, repeat(md5(g::text), 3) FROM generate_series(" + std::to_string(from) + ", " + std::to_string(from + rows - 1) + ") g"; };
             site.prepare("stays", "INSERT INTO t " + values(10'001) + "; UPDATE t SET v = 'prepared' WHERE id = 1; DELETE FROM t WHERE id = 2");
@@ -70,9 +82,10 @@ TEST_CASE("a prepared transaction is told once, when it is committed, though ysd
 }
 
 TEST_CASE("a transaction that was prepared before PostgreSQL crashed is told when it is committed after it, to a run that lived through the crash") {
+    PreparedSite site;
     for (const std::string capture : {"wal", "trigger"}) {
         CAPTURE(capture);
-        PreparedSite site(capture);
+        site.begin_anew(capture);
         site.catch_up();
         Running run(site, {"sync", "run"});
         site.prepare("stays", "INSERT INTO t VALUES (10001, 'prepared'); UPDATE t SET v = 'prepared' WHERE id = 1");
@@ -96,9 +109,10 @@ TEST_CASE("a transaction that was prepared before PostgreSQL crashed is told whe
 }
 
 TEST_CASE("a transaction that was prepared before the set was installed is waited for by name, not silently, and what it wrote is there once it is committed") {
+    PreparedSite site;
     for (const std::string capture : {"wal", "trigger"}) {
         CAPTURE(capture);
-        PreparedSite site(capture);
+        site.begin_anew(capture);
         site.prepare("it''s old", "INSERT INTO t VALUES (10001, 'prepared')");
         for (const std::string command : {"install", "run"}) {
             const CommandResult waited = site.ysdb({"sync", command, "--timeout", "2s"});

@@ -1,4 +1,5 @@
 // needs: main analytics
+// takes: 50
 // `sync run` as a user runs it: the binary, real servers; `validate` is the judge.
 #include "tests/live/sync_site.h"
 

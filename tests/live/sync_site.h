@@ -24,15 +24,19 @@ public:
         std::filesystem::create_directories(directory_);
         write_config();
     }
-    ~SyncSite() {
-        // A slot would keep the database from being dropped.
-        ysdb({"sync", "remove", "--yes"});
-        std::filesystem::remove_all(directory_);
-    }
+    ~SyncSite() { std::filesystem::remove_all(directory_); }
     SyncSite(const SyncSite&) = delete;
     SyncSite& operator=(const SyncSite&) = delete;
 
     static Deadline soon() { return Deadline::after(Millis(60'000)); }
+    // What a new site would be, in the databases of this one: a set of another name, of which nothing is there.
+    void begin_anew(const std::string& capture = {}) {
+        source_.empty();
+        target_.empty();
+        set_ = unique_name();
+        if (!capture.empty()) capture_ = capture;
+        write_config();
+    }
     void set_tables(const std::string& tables) {
         tables_ = tables;
         write_config();

@@ -1,5 +1,6 @@
 // needs: main analytics
 // programs: redis-server
+// takes: 100
 // A sink that hangs while another one follows: what waits for it is kept in memory, then on disk, and then the set's policy holds.
 #include "core/store/redis/redis.h"
 #include "tests/live/servers.h"

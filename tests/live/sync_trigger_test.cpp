@@ -1,4 +1,5 @@
 // needs: main analytics
+// takes: 120
 // `sync run` with capture = "trigger": changes told by triggers, read by ticks; `validate` is the judge.
 #include "tests/live/sync_site.h"
 
@@ -82,9 +83,10 @@ TEST_CASE("by triggers a run sees what commits long after it wrote, though nobod
 }
 
 TEST_CASE("by triggers every type arrives as the copy has it, through JSON's losses and whatever the writer's session prints") {
+    TriggerSite site;
     for (const bool partitioned : {true, false}) {
         CAPTURE(partitioned);
-        TriggerSite site;
+        site.begin_anew();
         std::string table = every_type_table(", net inet DEFAULT '10.0.0.1', span int4range DEFAULT '[1,5)', pair pair DEFAULT '(1,\"a b\")'");
         if (!partitioned) table = table.substr(0, table.find(" PARTITION BY"));
         site.source(table);
@@ -190,11 +192,12 @@ TEST_CASE("by triggers new columns, renamed, wider and dropped ones are followed
 }
 
 TEST_CASE("by triggers what cannot be told halts the table: triggers that were gone, a table made anew or renamed, columns a transaction cannot name") {
+    TriggerSite site("\"public.t\", \"public.other\"");
     for (const std::string what : {"ALTER TABLE t DISABLE TRIGGER ysdb_change; UPDATE t SET v = 'unseen' WHERE id = 1", "DROP TRIGGER ysdb_insert ON t; INSERT INTO t VALUES (5000, 'unseen')",
                                    "DROP TABLE t; CREATE TABLE t (id bigint PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'another')", "ALTER TABLE t RENAME id TO ident; INSERT INTO t VALUES (5000, 'whoever writes goes on'); DELETE FROM t WHERE ident = 5000; ALTER TABLE t RENAME ident TO id; INSERT INTO t VALUES (5000, 'x')",
                                    "ALTER TABLE t ALTER v TYPE varchar(3) USING left(v, 3); INSERT INTO t VALUES (5000, 'x')"}) {
         CAPTURE(what);
-        TriggerSite site("\"public.t\", \"public.other\"");
+        site.begin_anew();
         site.source(simple);
         site.source("CREATE TABLE other (id int PRIMARY KEY)");
         site.catch_up();
@@ -210,7 +213,8 @@ TEST_CASE("by triggers what cannot be told halts the table: triggers that were g
         CHECK(site.equal());
     }
     // Its view of the catalog is older than the column it writes.
-    TriggerSite site;
+    site.begin_anew();
+    site.set_tables("\"public.t\"");
     site.source(simple);
     site.catch_up();
     const auto session = site.source_session();
@@ -229,9 +233,10 @@ TEST_CASE("by triggers what cannot be told halts the table: triggers that were g
 }
 
 TEST_CASE("by triggers a run that works notices triggers that are switched off or dropped: they are made again, and the table is halted, the others go on") {
+    TriggerSite site("\"public.t\", \"public.other\"");
     for (const std::string away : {"ALTER TABLE t DISABLE TRIGGER ysdb_change", "DROP TRIGGER ysdb_insert ON t"}) {
         CAPTURE(away);
-        TriggerSite site("\"public.t\", \"public.other\"");
+        site.begin_anew();
         site.source(simple);
         site.source("CREATE TABLE other (id int PRIMARY KEY)");
         site.catch_up();
@@ -355,10 +360,11 @@ TEST_CASE("removing a trigger set leaves nothing of it behind, and installing on
 }
 
 TEST_CASE("killed at every fault point of its own, trigger capture goes on where it was, beside a writer") {
+    TriggerSite site;
     for (const std::string point : {"sync.install.before:2", "sync.install.after", "sync.install.after:2", "sync.trigger.snapshot.before", "sync.trigger.snapshot.after", "sync.trigger.tick.before", "sync.trigger.tick.after",
                                     "sync.trigger.acknowledge.before", "sync.trigger.acknowledge.after", "sync.confirm.after", "sync.trigger.clean.before", "sync.trigger.clean.after"}) {
         CAPTURE(point);
-        TriggerSite site;
+        site.begin_anew();
         site.source("CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT g, 'v' FROM generate_series(1, 500) g");
         const bool later = point.find("install") == std::string::npos && point.find("snapshot") == std::string::npos;
         if (later) {

@@ -1,6 +1,7 @@
 // needs: main analytics
 // fetched: postgres-17 postgres-18
 // lock: own_lab
+// takes: 50
 // What each major of PostgreSQL does differently: protocol versions (3 on 15, 4 from 16 on), generated columns, what is told of partitions and
 // truncations. The distribution's server is the fixture lab's; 17 and 18 are in labs of their own. `validate` is the judge.
 #include "tests/live/own_lab.h"
