@@ -119,7 +119,7 @@ CommandSpec run_verb() {
         "writes what it has read and says where it stopped; the same command goes on there, also after a kill -9: what is told again is recognised "
         "by its version.\n\n"
         "A store that cannot be reached is tried again until it can; what waits for it is kept in memory (--buffer), then on disk (spill in [[sync]]), and then when_full says what happens: reading waits, the store is given up, or the run ends. A row that a store cannot "
-        "hold becomes a dead letter; a table whose definition changed in a way that changes tell nothing of is halted until `ysdb sync reset TABLE`. "
+        "hold becomes a dead letter; a table whose definition changed in a way that changes tell nothing of is halted until `ysdb sync reset TABLE`, or copied anew where the set has when_halted = \"copy\". "
         "Both show in `ysdb sync status` and make the exit code 8.\n\n"
         "On several machines: `ysdb sync run --to STORE` once, which reads the source and writes to Kafka, and `ysdb sync run --from STORE` on as many as "
         "wanted, which share the work of writing the set's stores.";

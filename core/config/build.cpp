@@ -225,6 +225,7 @@ void read_syncs(const Resolved& resolved, Values& values, Config& config) {
         values.read(set + "tables", sync.tables);
         values.read(set + "spill", sync.spill);
         values.read(set + "when_full", sync.when_full);
+        values.read(set + "when_halted", sync.when_halted);
         values.read(set + "max_slot_wal", sync.max_slot_wal);
         values.read(set + "every", sync.every);
         values.read(set + "state", sync.state);

@@ -89,6 +89,7 @@ struct SyncConfig {
     std::vector<std::string> tables; // "schema.table"
     std::uint64_t spill = 1ull << 30;                // bytes on disk, for each store
     std::string when_full = "block";                 // block, shed, stop
+    std::string when_halted = "stay";                // stay, copy
     std::optional<std::uint64_t> max_slot_wal;       // bytes
     Millis every{5'000};             // poll: between the beginnings of two reads
     std::string state = "main";      // poll: the PostgreSQL store that remembers what was told

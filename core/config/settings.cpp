@@ -52,6 +52,7 @@ const std::vector<Setting>& setting_table() {
         {"sync[].tables", list, "", "schema.table, in the source", true},
         {"sync[].spill", size, "1GiB", "changes that wait for a store which is down or slow are kept on disk, up to this, behind what `--buffer` holds; 0: none"},
         {"sync[].when_full", choice, "block", "what then, when the store takes nothing: block reading for all of its stores, shed the store (its tables are halted, the others go on), or stop the run", false, {"block", "shed", "stop"}},
+        {"sync[].when_halted", choice, "stay", "a table that its source halts, as its rows changed without being told: it stays as it is until `ysdb sync reset`, or the run makes a new copy of it, with growing pauses", false, {"stay", "copy"}},
         {"sync[].max_slot_wal", size, "", "a store that takes nothing is shed before the source keeps more log than this for the set; without it, never"},
         {"sync[].every", duration, "5s", "capture = \"poll\": how often the tables are read"},
         {"sync[].state", text, "main", "capture = \"poll\": the PostgreSQL store that remembers what was told"},

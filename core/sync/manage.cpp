@@ -59,6 +59,12 @@ void add_slot(Report& report, const SyncSet& set, const CaptureState& state, con
     }
 }
 
+// How often a table was taken up anew of late that its source had halted, and when that is tried next.
+void add_renewals(std::vector<Value>& row, const TableState& table) {
+    row.push_back(table.renewals == 0 ? Value() : Value(static_cast<std::int64_t>(table.renewals)));
+    row.push_back(table.renew_in_s ? Value(std::max(0.0, *table.renew_in_s)) : Value());
+}
+
 // A transaction that was prepared and not ended since is in no list of sessions. It is told when it is committed; until then what is behind it stays.
 void note_prepared(Context& context, const SyncSet& set, Report& report) {
     constexpr std::int64_t old_s = 15;
@@ -95,7 +101,7 @@ Report status(Context& context, const StatusOptions& options) {
     report.title = "sync";
     Table slots{"sets", "", {{"set"}, {"from"}, {"capture"}, {"state"}, {"running"}, {"confirmed"}, {"behind", Unit::bytes}, {"behind_ticks", Unit::count, "ticks"}, {"retained", Unit::bytes}, {"epoch", Unit::count}}, {}, false};
     Table sinks{"sinks", "", {{"set"}, {"sink"}, {"state"}, {"position"}, {"behind", Unit::bytes}, {"behind_ticks", Unit::count, "ticks"}, {"lag_ms", Unit::count, "lag (ms)"}, {"changes", Unit::count}, {"rate", Unit::rows_per_s}, {"eta_s", Unit::seconds, "ETA"}, {"seen_s", Unit::seconds, "said"}, {"error"}}, {}, false};
-    Table tables{"tables", "", {{"set"}, {"table"}, {"sink"}, {"state"}, {"copied", Unit::count, "rows copied"}, {"dead_letters", Unit::count, "dead letters"}, {"reason"}}, {}, false};
+    Table tables{"tables", "", {{"set"}, {"table"}, {"sink"}, {"state"}, {"copied", Unit::count, "rows copied"}, {"dead_letters", Unit::count, "dead letters"}, {"reason"}, {"renewals", Unit::count}, {"renew_s", Unit::seconds, "new copy in"}}, {}, false};
     Table letters{"dead_letters", "changes that a sink could not take", {{"set"}, {"sink"}, {"table"}, {"key"}, {"column"}, {"reason"}, {"version"}, {"tries", Unit::count}, {"at"}}, {}, false};
     for (const std::string& name : options.set.empty() ? set_names(context.config) : std::vector{options.set}) {
         SyncSet set = open_set(context, name);
@@ -127,13 +133,14 @@ Report status(Context& context, const StatusOptions& options) {
                 }
             }
             tables.rows.push_back({set.name, route.table.text(), route.sink, now_state, std::move(rows), dead, std::move(reason)});
+            add_renewals(tables.rows.back(), found == known.end() ? TableState{} : *found);
             if (now_state == "halted" || dead > 0) report.code = Code::differences;
         }
         // What goes over a bus is copied, and halts, there as well.
         for (const TableState& table : known) {
-            const bool routed = std::any_of(set.routes.begin(), set.routes.end(), [&](const Route& r) { return r.table.text() == table.table && r.sink == table.sink; });
-            if (routed) continue;
+            if (set.route_of(table.table, table.sink) != nullptr) continue;
             tables.rows.push_back({set.name, table.table, table.sink, table.state, static_cast<std::int64_t>(table.rows), std::int64_t{0}, table.reason});
+            add_renewals(tables.rows.back(), table);
             if (table.state == "halted") report.code = Code::differences;
         }
         if (options.dead_letters) {

@@ -84,11 +84,13 @@ private:
             if (!here) throw Error(Code::refused, "sync " + set_.name + ": " + table.table + " is told to the bus, and not configured here", "give this member the configuration that sync run --to has");
         }
         refuse_ordered_sinks(context_, set_);
+        state_.prepare(context_.deadline());
         begin_epoch(saved->epoch);
     }
 
     // Nobody of ours tells: the first member writes down that the set goes this way.
     void settle_with_others() {
+        if (set_.config.when_halted == "copy") throw Error(Code::config, "sync " + set_.name + ": when_halted = \"copy\" needs a source that ysdb reads itself: what Debezium tells is copied by Debezium", "take when_halted out of its [[sync]]");
         refuse_ordered_sinks(context_, set_);
         const std::string way = options_.format + ">" + options_.from;
         const auto session = set_.home.sql()->open_session("ysdb sync " + set_.name + " " + context_.run_id, context_.deadline());
@@ -122,9 +124,8 @@ private:
         for (const TableState& table : state_.tables(context_.deadline())) states[{table.table, table.sink}] = table;
         for (const std::string& sink : set_.sinks) {
             FollowPolicy policy = options_.policy;
-            policy.batch_age = std::min(policy.batch_age, context_.stores.get(sink).changes()->batch_age());
             policy.ours = [this] { return SteadyClock::now() - heard_.load() < ours_for; };
-            followers_.push_back(std::make_unique<Follower>(context_, state_, context_.stores.get(sink), set_.routes_to(sink), policy));
+            followers_.push_back(follow_into(context_, state_, set_, sink, std::move(policy)));
             for (const Route& route : set_.routes_to(sink)) {
                 const auto known = states.find({route.table.text(), sink});
                 if (known != states.end() && known->second.state == "halted") continue;   // until its next copy
@@ -211,16 +212,16 @@ private:
     // What was told before a table's columns changed is in its sink: also where another member has changed them, or could not and has halted the table.
     void take_reshaped() {
         for (const TableState& table : state_.tables(context_.deadline())) {
-            for (const auto& follower : followers_) {
-                if (follower->name() != table.sink) continue;
-                for (const Route& route : follower->routes()) {
-                    if (route.table.text() != table.table) continue;
-                    if (table.state == "following") follower->activate(route.table, table.reshaped);
-                    if (table.state == "halted" && !halted_.contains({table.table, table.sink})) follower->halt(route.table, table.reason);
-                    if (table.state == "halted") halted_.emplace(table.table, table.sink);
-                    else halted_.erase({table.table, table.sink});
-                }
+            const Route* const route = set_.route_of(table.table, table.sink);
+            if (route == nullptr) continue;
+            Follower& follower = **std::find_if(followers_.begin(), followers_.end(), [&](const auto& each) { return each->name() == table.sink; });
+            if (table.state == "following") follower.activate(route->table, table.reshaped);
+            if (table.state == "halted" && !halted_.contains({table.table, table.sink})) {
+                if (table.halted_by == "source") follower.halt_by_source(route->table, table.reason, table.position);
+                else follower.halt(route->table, table.reason);
             }
+            if (table.state == "halted") halted_.emplace(table.table, table.sink);
+            else halted_.erase({table.table, table.sink});
         }
     }
 

@@ -13,9 +13,11 @@ void add_outcome(Context& context, SyncState& state, const std::string& capture,
     }
     Table& tables = report.add_table("tables", "", {{"table"}, {"sink"}, {"state"}, {"copied", Unit::count, "rows copied"}, {"rejected", Unit::count}, {"reason"}});
     std::vector<std::string> halted;
+    bool waits = false;   // for a run to take it up anew
     for (const TableState& table : state.tables(context.deadline())) {
         tables.rows.push_back({table.table, table.sink, table.state, static_cast<std::int64_t>(table.rows), static_cast<std::int64_t>(table.rejected), table.reason});
-        if (table.state == "halted" && (halted.empty() || halted.back() != table.table)) halted.push_back(table.table);
+        waits = waits || table.renew_in_s;
+        if (table.state == "halted" && !table.renew_in_s && (halted.empty() || halted.back() != table.table)) halted.push_back(table.table);
     }
     std::uint64_t letters = 0;
     for (const auto& [_, count] : state.dead_letter_counts(context.deadline())) letters += count;
@@ -24,6 +26,9 @@ void add_outcome(Context& context, SyncState& state, const std::string& capture,
         report.code = Code::partial;
         for (std::string& table : halted) table = "ysdb sync reset " + table;
         report.next = join(halted, " && ") + "   (" + then + ")";
+    } else if (waits) {
+        report.code = Code::partial;
+        report.next = "ysdb sync run   (takes up anew what its source halted; when: ysdb sync status)";
     } else if (letters > 0 && report.code == Code::ok) {
         report.code = Code::partial;
         report.next = "ysdb sync status --dead-letters";

@@ -19,6 +19,7 @@
 #include "core/sync/follow/vitals.h"
 #include "core/sync/follow/watermark.h"
 #include "core/sync/outcome.h"
+#include "core/sync/renewals.h"
 #include "core/sync/sets.h"
 #include "core/sync/standing.h"
 #include "core/sync/state.h"
@@ -32,13 +33,13 @@ constexpr Millis confirm_every{1'000};
 constexpr Millis keep_every{100};
 constexpr Millis status_every{2'000};
 constexpr Millis look_every{5'000};
-constexpr Millis tell_anew_every{2'000};
+constexpr Millis renew_every{500}, renew_postponed_every{5'000};
 
 class Runner {
 public:
     // `told`: how far another run in this process has told changes, before the source failed over.
     Runner(Context& context, const RunOptions& options, std::optional<std::uint64_t> told)
-        : context_(context), options_(options), told_before_(told), set_(options.to.empty() ? open_set(context, options.set) : open_set_to(context, options.set, options.to, options.partitions)), state_(set_.home, set_.name), watermark_(context, state_),
+        : context_(context), options_(options), told_before_(told), set_(options.to.empty() ? open_set(context, options.set) : open_set_to(context, options.set, options.to, options.partitions)), state_(set_.home, set_.name), watermark_(context, state_), renewals_(context, set_, state_, watermark_),
           vitals_(context, state_, set_.name, options.vitals) {}
 
     // None: the source failed over while this ran; begin anew there.
@@ -99,8 +100,7 @@ private:
             FollowPolicy policy = options_.policy;
             policy.spill_bytes = set_.config.spill;
             policy.spill_directory = options_.spool_directory;
-            policy.batch_age = std::min(policy.batch_age, set_.sink(context_, sink).changes()->batch_age());
-            followers_.push_back(std::make_unique<Follower>(context_, state_, set_.sink(context_, sink), set_.routes_to(sink), policy));
+            followers_.push_back(follow_into(context_, state_, set_, sink, std::move(policy)));
         }
         const std::uint64_t now = set_.capture.look(set_.name, context_.deadline()).position;
         std::set<TableRef> followed;   // by a sink that knows its columns
@@ -109,8 +109,8 @@ private:
             if (!fresh) known->second = std::min(known->second, position);
         };
         for (const TableState& table : state_.tables(context_.deadline())) {
-            const auto route = std::find_if(set_.routes.begin(), set_.routes.end(), [&](const Route& r) { return r.table.text() == table.table && r.sink == table.sink; });
-            if (route == set_.routes.end()) continue;
+            const Route* const route = set_.route_of(table.table, table.sink);
+            if (route == nullptr) continue;
             Follower& follower = follower_of(table.sink);
             if (table.state == "following") {
                 follower.activate(route->table, table.reshaped);
@@ -154,6 +154,8 @@ private:
         options.answer_within = context_.timeout * 2;
         options.spool_directory = options_.spool_directory;
         stream_ = set_.capture.open(options, context_.deadline());
+        renewals_.told_anew();
+        whole_ = true;
     }
 
     // Reads until it is told to stop, or everything is everywhere.
@@ -173,7 +175,7 @@ private:
                 vitals_.alive();
                 lock_->check();
                 pause_ = Millis(200);
-                tell_halted_anew();
+                renew_halted(renewals_.soon() ? renew_every : renew_postponed_every);
                 if (options_.until_caught_up && caught_up()) break;
             } catch (const Error& error) {
                 if (error.code() == Code::interrupted) break;
@@ -230,32 +232,31 @@ private:
         add_rejected(context_, state_, set_.configured, *segment);
         for (const SegmentPart& part : segment->parts) {
             // A polled table that is halted says so to whoever asks for a copy of it.
-            if (part.kind == SegmentPart::Kind::halt && set_.capture_kind != "poll" && copies_->wants(part.table->ref)) halted_.insert(part.table->ref);
+            if (part.kind != SegmentPart::Kind::halt || set_.capture_kind == "poll") continue;
+            const TableRef& table = part.table->ref;
+            renewals_.halted(table, copies_->wanted_by(table));
+            copies_->cancel(table, part.reason, part.version.position);
         }
         watermark_.tell(*segment);
         for (const auto& follower : followers_) follower->push(segment);
-        whole_ = segment->complete != 0 && segment->whole >= segment->parts.size();
+        // What a source halts for what it sees in the catalog stands between two transactions.
+        const bool halts_only = std::all_of(segment->parts.begin(), segment->parts.end(), [](const SegmentPart& part) { return part.kind == SegmentPart::Kind::halt; });
+        if (segment->complete != 0 || !halts_only) whole_ = segment->complete != 0 && segment->whole >= segment->parts.size();
     }
 
-    // A source tells nothing more of a table behind the halt. Where a copy is on its way all the same, which begins anew then, it is wanted again from
-    // there on, as it is now.
-    void tell_halted_anew() {
-        if (halted_.empty() || !whole_) return;
-        // Nothing is read meanwhile. What halts the table each time anew is not to keep the others from being told.
-        const auto since = std::chrono::duration_cast<Millis>(SteadyClock::now() - told_anew_at_);
-        if (since < tell_anew_every) pause_for(tell_anew_every - since, context_.stop);
-        told_anew_at_ = SteadyClock::now();
-        for (const TableRef& table : halted_) {
-            try {
-                const TableInfo info = set_.capture.describe(table, context_.deadline());
-                state_.set_shape(info, context_.deadline());
-                watermark_.know(info);
-            } catch (const Error& error) {
-                if (error.code() != Code::refused) throw;   // its copy says why
+    // A source tells nothing more of a table behind the halt: it is asked to, from there on where new copies of it begin. Others that follow are told on from
+    // where they are.
+    void renew_halted(Millis every) {
+        if (!renewals_.looks() || !whole_ || set_.capture_kind == "poll" || SteadyClock::now() - renewed_at_ < every) return;
+        const auto copying = [this](const TableRef& table) { return copies_->wants(table); };
+        while (const auto due = renewals_.next(copying)) {
+            if (due->tell_anew) {
+                from_[due->table] = due->from;
+                stream_.reset();
             }
+            for (const std::string& sink : due->sinks) copies_->add_now(follower_of(sink), due->table);
         }
-        halted_.clear();
-        stream_.reset();
+        renewed_at_ = SteadyClock::now();
     }
 
     // What a sink cannot take waits for it in memory, then on disk; what happens then is the set's to say. Whoever waits here still tells the
@@ -352,7 +353,9 @@ private:
     bool caught_up() {
         if (copies_->working()) return false;
         if (target_ == 0) target_ = set_.capture.look(set_.name, context_.deadline()).position;
-        return durable() >= target_;
+        if (durable() < target_) return false;
+        renew_halted(Millis(0));
+        return set_.capture_kind == "poll" || (!copies_->working() && !renewals_.soon());
     }
 
     // --- the end ---
@@ -410,12 +413,12 @@ private:
     std::optional<plan::RunnerLock> lock_;   // after the session that holds it
     SetState settled_;
     std::map<TableRef, std::uint64_t> from_;               // CaptureOptions
-    std::set<TableRef> halted_;                            // by the source, while they are copied
-    bool whole_ = false;                                   // what was handed out last ends with a whole transaction
+    bool whole_ = true;                                    // what was handed out last, since the source was opened, ends with a whole transaction
     Watermark watermark_;
+    Renewals renewals_;
     Vitals vitals_;
     std::uint64_t target_ = 0;       // until_caught_up
-    SteadyClock::time_point confirmed_at_{}, said_at_{}, looked_at_{}, told_anew_at_{};
+    SteadyClock::time_point confirmed_at_{}, said_at_{}, looked_at_{}, renewed_at_{};
     bool failed_over_ = false;
     std::atomic<Follower*> too_heavy_{nullptr};   // to be given up
     std::uint64_t retained_bytes_ = 0;            // the keeper's
@@ -436,16 +439,17 @@ Report plan_run(Context& context, const RunOptions& options) {
     report.title = "sync plan: nothing is changed";
     Table& statements = report.add_table("install", "what is to be made in " + set.source.name(), {{"statement"}});
     for (const std::string& statement : set.capture.plan_install(set.name, set.tables, context.deadline())) statements.rows.push_back({statement});
-    std::map<std::pair<std::string, std::string>, std::string> states;
-    for (const TableState& table : state.tables(context.deadline())) states[{table.table, table.sink}] = table.state;
+    std::map<std::pair<std::string, std::string>, TableState> states;
+    for (const TableState& table : state.tables(context.deadline())) states[{table.table, table.sink}] = table;
     Table& tables = report.add_table("tables", "", {{"table"}, {"to"}, {"state"}, {"rows", Unit::count, "rows (estimate)"}, {"bytes", Unit::bytes}, {"then"}});
     for (const Route& route : set.routes) {
         const TableInfo info = set.capture.describe(route.table, context.deadline());
         const auto known = states.find({route.table.text(), route.sink});
-        const std::string now = known == states.end() ? "new" : known->second;
-        const bool copies = set.bus != nullptr || set.sink(context, route.sink).changes()->follow(route.landing, context.deadline())->takes_copies();
+        const std::string now = known == states.end() ? "new" : known->second.state;
+        const bool stays = now == "halted" && !(known->second.halted_by == "source" && set.config.when_halted == "copy");
+        const bool copies = set.takes_copies(context, route);
         tables.rows.push_back({route.table.text(), route.sink, now, static_cast<std::int64_t>(info.estimated_rows), static_cast<std::int64_t>(info.bytes),
-                               now == "following" ? "follow" : now == "halted" ? "nothing until ysdb sync reset" : copies ? "copy, then follow" : "follow"});
+                               now == "following" ? "follow" : stays ? "nothing until ysdb sync reset" : copies ? "copy, then follow" : "follow"});
     }
     report.next = "ysdb sync run";
     return report;

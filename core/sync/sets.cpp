@@ -14,6 +14,11 @@ std::vector<Route> SyncSet::routes_to(const std::string& sink) const {
     return found;
 }
 
+const Route* SyncSet::route_of(const std::string& table, const std::string& sink) const {
+    const auto found = std::find_if(routes.begin(), routes.end(), [&](const Route& route) { return route.sink == sink && route.table.text() == table; });
+    return found == routes.end() ? nullptr : &*found;
+}
+
 bool counts_ticks(const std::string& capture) { return capture != "wal"; }
 std::string position_text(const std::string& capture, std::uint64_t position) { return counts_ticks(capture) ? "tick " + std::to_string(position) : lsn_text(position); }
 
@@ -90,6 +95,9 @@ SyncSet open_set(Context& context, const std::string& name) {
     Store& source = context.stores.get(config->from);
     std::vector<std::unique_ptr<ChangeCapture>> own;
     const bool polled = config->capture == "poll";
+    if (polled && config->when_halted == "copy") {
+        throw Error(Code::config, "sync " + set + ": when_halted = \"copy\" is for sources that tell their changes; a polled table is halted for what a new copy does not mend", "take when_halted out, or capture = \"wal\" or \"trigger\"");
+    }
     Store& home = polled ? context.stores.get(config->state) : source;
     if (polled) own.push_back(poll_capture(source, home, *config, context.timeout));
     if (!polled && selects(*config)) own.push_back(selecting(*source.capture(config->capture), *config));

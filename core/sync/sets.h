@@ -34,6 +34,10 @@ struct SyncSet {
     // What is written down of how the set is followed: "wal", or "wal>events" over a bus.
     std::string way() const { return bus_name.empty() ? capture_kind : capture_kind + ">" + bus_name; }
     std::vector<Route> routes_to(const std::string& sink) const;
+    // The route that leads this table ("schema.table") to this sink; null: none does, any more.
+    const Route* route_of(const std::string& table, const std::string& sink) const;
+    // Whether a sink takes copies of its tables, or changes only.
+    bool takes_copies(Context& context, const Route& route) const { return bus != nullptr || sink(context, route.sink).changes()->follow(route.landing, context.deadline())->takes_copies(); }
     // Who reads the tables of capture.snapshot().
     RowSource& rows() const { return capture.rows() != nullptr ? *capture.rows() : *source.rows(); }
 };

@@ -107,8 +107,8 @@ std::optional<SetState> Standing::go_on(const SetState& saved, const CaptureStat
         fault::point("sync.failover.after");
     }
     for (const TableState& table : state_.tables(context_.deadline())) {
-        const auto route = std::find_if(set_.routes.begin(), set_.routes.end(), [&](const Route& r) { return r.table.text() == table.table && r.sink == table.sink; });
-        if (route == set_.routes.end() || table.state != "following") continue;
+        const Route* const route = set_.route_of(table.table, table.sink);
+        if (route == nullptr || table.state != "following") continue;
         if (table.position > *parted) {   // copied beyond it: changes behind that point are wanted again
             TableState back = table;
             back.position = *parted;

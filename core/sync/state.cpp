@@ -47,11 +47,11 @@ TableRef ref_of(const std::string& text) {
 
 SyncState::SyncState(Store& source, std::string set) : sql_(sql_of(source)), set_(std::move(set)) {}
 
-// By the table that was added to them last.
 bool SyncState::prepared(Deadline deadline) { return sql_.query("SELECT to_regclass('ysdb.sync_copied_ranges') IS NOT NULL", deadline).row(0).truth(0); }
 
+// By what was added to them last, so that what an earlier version made gets it as well.
 void SyncState::prepare(Deadline deadline) {
-    if (prepared(deadline)) return;
+    if (sql_.query("SELECT EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass('ysdb.sync_tables') AND attname = 'renew_at')", deadline).row(0).truth(0)) return;
     const auto session = sql_.open_session("ysdb sync " + set_, deadline);
     // Two sets may prepare at once: CREATE ... IF NOT EXISTS can fail then.
     session->query("BEGIN; SELECT pg_advisory_xact_lock(hashtext('ysdb sync tables'))", deadline);
@@ -98,22 +98,54 @@ void SyncState::set_shape(const TableInfo& table, Deadline deadline) { confirm(0
 std::vector<TableState> SyncState::tables(Deadline deadline) {
     if (!prepared(deadline)) return {};
     const SqlResult result =
-        sql_.query("SELECT table_name, sink, state, position, rows, rejected, reason, reshaped FROM ysdb.sync_tables WHERE set_name = $1 ORDER BY 1, 2", Params{set_}, deadline);
+        // What a run of an earlier version made lacks the later columns until the next run.
+        sql_.query("SELECT table_name, sink, state, position, rows, rejected, reason, reshaped, coalesce(j ->> 'halted_by', ''), coalesce((j ->> 'renewals')::int, 0),"
+                   " extract(epoch FROM clock_timestamp() - (j ->> 'renewed_at')::timestamptz)::float8, extract(epoch FROM (j ->> 'renew_at')::timestamptz - clock_timestamp())::float8"
+                   " FROM ysdb.sync_tables t CROSS JOIN LATERAL to_jsonb(t) j WHERE set_name = $1 ORDER BY 1, 2", Params{set_}, deadline);
     std::vector<TableState> tables;
     for (std::size_t i = 0; i < result.rows(); ++i) {
         const SqlRow row = result.row(i);
-        tables.push_back({row.text(0), row.text(1), row.text(2), static_cast<std::uint64_t>(row.integer(3)), static_cast<std::uint64_t>(row.integer(4)),
-                          static_cast<std::uint64_t>(row.integer(5)), row.text(6), parse_version(row.text(7)).value_or(Version{})});
+        TableState table{row.text(0), row.text(1), row.text(2), static_cast<std::uint64_t>(row.integer(3)), static_cast<std::uint64_t>(row.integer(4)), static_cast<std::uint64_t>(row.integer(5))};
+        table.reason = row.text(6);
+        table.reshaped = parse_version(row.text(7)).value_or(Version{});
+        table.halted_by = row.text(8);
+        table.renewals = static_cast<int>(row.integer(9));
+        if (!row.null(10)) table.since_renewed_s = row.real(10);
+        if (!row.null(11)) table.renew_in_s = row.real(11);
+        tables.push_back(std::move(table));
     }
     return tables;
 }
 
 void SyncState::set_table(const TableState& table, Deadline deadline) {
     sql_.query(
-        "INSERT INTO ysdb.sync_tables (set_name, table_name, sink, state, position, rows, rejected, reason) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
+        "INSERT INTO ysdb.sync_tables (set_name, table_name, sink, state, position, rows, rejected, reason, halted_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
         " ON CONFLICT (set_name, table_name, sink) DO UPDATE SET state = excluded.state, position = excluded.position, rows = excluded.rows, rejected = excluded.rejected,"
-        " reason = excluded.reason, changed_at = clock_timestamp()",
-        Params{set_, table.table, table.sink, table.state, std::to_string(table.position), std::to_string(table.rows), std::to_string(table.rejected), table.reason}, deadline);
+        " reason = excluded.reason, halted_by = excluded.halted_by, renew_at = NULL, changed_at = clock_timestamp()",
+        Params{set_, table.table, table.sink, table.state, std::to_string(table.position), std::to_string(table.rows), std::to_string(table.rejected), table.reason, table.halted_by}, deadline);
+}
+
+namespace {
+
+std::string text_array(const std::vector<std::string>& values) {
+    std::string text = "{";
+    for (const std::string& value : values) text += (text.size() > 1 ? ",\"" : "\"") + value + "\"";   // names of stores have no quotes
+    return text + "}";
+}
+
+}  // namespace
+
+// Also what an answer that was lost had marked already.
+void SyncState::renew(const std::string& table, const std::vector<std::string>& sinks, int renewals, Deadline deadline) {
+    sql_.query("UPDATE ysdb.sync_tables SET state = 'new', reason = '', reshaped = '', halted_by = '', renewals = $4, renewed_at = clock_timestamp(), renew_at = NULL, changed_at = clock_timestamp()"
+               " WHERE set_name = $1 AND table_name = $2 AND sink = ANY ($3::text[]) AND (state = 'new' OR state = 'halted' AND halted_by = 'source')",
+               Params{set_, table, text_array(sinks), std::to_string(renewals)}, deadline);
+}
+
+void SyncState::postpone(const std::string& table, const std::vector<std::string>& sinks, int renewals, double again_s, const std::string& reason, Deadline deadline) {
+    sql_.query("UPDATE ysdb.sync_tables SET reason = $6, renewals = $4, renew_at = clock_timestamp() + $5::float8 * interval '1 second'"
+               " WHERE set_name = $1 AND table_name = $2 AND sink = ANY ($3::text[]) AND state = 'halted' AND halted_by = 'source'",
+               Params{set_, table, text_array(sinks), std::to_string(renewals), std::to_string(again_s), reason}, deadline);
 }
 
 void SyncState::set_reshaped(const std::string& table, const std::string& sink, const Version& version, Deadline deadline) {
@@ -121,7 +153,7 @@ void SyncState::set_reshaped(const std::string& table, const std::string& sink, 
 }
 
 void SyncState::forget_copies(const std::optional<std::string>& table, Deadline deadline) {
-    sql_.query("UPDATE ysdb.sync_tables SET state = 'new', reason = '', reshaped = '', changed_at = clock_timestamp() WHERE set_name = $1 AND ($2::text IS NULL OR table_name = $2)",
+    sql_.query("UPDATE ysdb.sync_tables SET state = 'new', reason = '', reshaped = '', halted_by = '', renewals = 0, renewed_at = NULL, renew_at = NULL, changed_at = clock_timestamp() WHERE set_name = $1 AND ($2::text IS NULL OR table_name = $2)",
                Params{set_, table}, deadline);
 }
 

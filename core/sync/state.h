@@ -23,9 +23,14 @@ struct SetState {
 // "new": to be copied; "copying"; "following"; "halted": cannot be followed until it is copied anew.
 struct TableState {
     std::string table, sink, state;
-    std::uint64_t position = 0, rows = 0, rejected = 0;
+    std::uint64_t position = 0, rows = 0, rejected = 0;   // position: of the copy's first view; of a table that its source halted, of that
     std::string reason;
+    std::string halted_by = {};      // "source": its rows changed without being told, which a new copy mends; otherwise empty
     Version reshaped;                // everything before it is in the sink, whose table has later columns
+
+    // Read only, of a table that its source halted, or had halted.
+    int renewals = 0;                // tries, of late, to take it up anew
+    std::optional<double> since_renewed_s, renew_in_s;   // since the last one; until the next one, below 0 once it is due
 };
 
 struct SinkState {
@@ -64,10 +69,14 @@ public:
     void set_shape(const TableInfo& table, Deadline deadline);
 
     std::vector<TableState> tables(Deadline deadline);
-    void set_table(const TableState& table, Deadline deadline);   // all but reshaped
+    void set_table(const TableState& table, Deadline deadline);   // all but reshaped, and what is read only
     void set_reshaped(const std::string& table, const std::string& sink, const Version& version, Deadline deadline);
     // All tables of all sinks are to be copied again; with `table`, that one.
     void forget_copies(const std::optional<std::string>& table, Deadline deadline);
+    // These sinks' copies of a table that its source halted are to be made anew; each of them is counted.
+    void renew(const std::string& table, const std::vector<std::string>& sinks, int renewals, Deadline deadline);
+    // Not yet: that is tried in `again_s`, as try number `renewals` + 1.
+    void postpone(const std::string& table, const std::vector<std::string>& sinks, int renewals, double again_s, const std::string& reason, Deadline deadline);
     void drop_table(const std::string& table, const std::string& sink, Deadline deadline);
 
     std::vector<SinkState> sinks(Deadline deadline);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <limits>
 #include <set>
+#include <utility>
 
 #include "core/base/fault.h"
 #include "core/base/retry.h"
@@ -56,24 +57,60 @@ std::uint64_t Copies::add(Follower& follower, const TableRef& table, bool begun,
     return from;
 }
 
-bool Copies::wants(const TableRef& table) const {
+std::vector<std::string> Copies::wanted_by(const TableRef& table) const {
     const std::lock_guard lock(mutex_);
-    return std::any_of(unfinished_.begin(), unfinished_.end(), [&](const auto& entry) { return entry.second.contains(table); });
+    std::vector<std::string> sinks;
+    for (const auto& [follower, tables] : unfinished_) {
+        if (tables.contains(table)) sinks.push_back(follower->name());
+    }
+    return sinks;
 }
 
 void Copies::start() {
-    working_ = static_cast<int>(wanted_.size());
-    for (auto& [follower, tables] : wanted_) {
-        threads_[follower] = std::jthread([this, &follower = *follower, &tables = tables](const std::stop_token& stop) {
-            try {
-                copy_into(follower, tables, stop);
-            } catch (const Error& error) {
-                const std::lock_guard lock(mutex_);
-                if (error.code() != Code::interrupted) error_ = error;
-            }
-            --working_;
-        });
+    std::vector<Follower*> followers;
+    for (auto& [follower, tables] : wanted_) followers.push_back(follower);
+    for (Follower* const follower : followers) begin(*follower);
+}
+
+void Copies::begin(Follower& follower) {
+    {
+        const std::lock_guard lock(mutex_);
+        if (!at_work_.insert(&follower).second) return;
     }
+    threads_[&follower] = std::jthread([this, &follower](const std::stop_token& stop) {   // in the place of one that has ended
+        try {
+            copy_into(follower, stop);
+        } catch (const Error& error) {
+            const std::lock_guard lock(mutex_);
+            if (error.code() != Code::interrupted) error_ = error;
+            at_work_.erase(&follower);
+        }
+    });
+}
+
+void Copies::add_now(Follower& follower, const TableRef& table) {
+    {
+        const std::lock_guard lock(mutex_);
+        wanted_[&follower].push_back(Wanted{table});
+        unfinished_[&follower].insert(table);
+        cancelled_.erase(table);
+    }
+    begin(follower);
+}
+
+void Copies::cancel(const TableRef& table, const std::string& reason, std::uint64_t position) {
+    const std::lock_guard lock(mutex_);
+    cancelled_[table] = {reason, position};
+}
+
+std::optional<Copies::Cancelled> Copies::cancelled(const TableRef& table) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = cancelled_.find(table);
+    return found == cancelled_.end() ? std::nullopt : std::optional(found->second);
+}
+
+void Copies::check_wanted(const TableRef& table) const {
+    if (const auto why = cancelled(table)) throw Error(Code::refused, why->reason);
 }
 
 void Copies::give_up(const Follower& follower) {
@@ -96,20 +133,41 @@ void Copies::join() {
     }
 }
 
-void Copies::copy_into(Follower& follower, std::vector<Wanted>& tables, const std::stop_token& stop) {
+// False, once, when there is nothing left to do.
+bool Copies::next_wanted(Follower& follower, Wanted& wanted) {
+    const std::lock_guard lock(mutex_);
+    std::deque<Wanted>& tables = wanted_[&follower];
+    if (tables.empty()) {
+        at_work_.erase(&follower);
+        return false;
+    }
+    wanted = std::move(tables.front());
+    tables.pop_front();
+    return true;
+}
+
+void Copies::copy_into(Follower& follower, const std::stop_token& stop) {
     constexpr RetryPolicy tries{std::numeric_limits<int>::max(), Millis(500), Millis(10'000)};
-    int attempt = 0;
-    for (Wanted& wanted : tables) {
+    Wanted wanted;
+    while (next_wanted(follower, wanted)) {
         try {
             retry(tries, Deadline::never(), stop,
-                  [&] { copy_table(follower, wanted, fmt::format("{}_{}", context_.run_id, ++attempt), stop); },
+                  [&] { copy_table(follower, wanted, fmt::format("{}_{}", context_.run_id, ++attempt_), stop); },
                   [&](int, const Error& error, Millis) {
                       context_.log.warn("sync.copy", {{"table", wanted.table.text()}, {"sink", follower.name()}, {"error", error.message()}});
                   });
         } catch (const Error& error) {
             // What is wrong with one table is no reason to leave the others behind.
             if (error.code() != Code::refused) throw;
-            follower.halt(wanted.table, error.message() + (error.hint().empty() ? "" : "; " + error.hint()));
+            const auto why = cancelled(wanted.table);
+            if (!why && !std::exchange(wanted.refused, true)) {   // what the catalog said in the middle of a change of it, maybe
+                if (!pause_for(Millis(500), stop)) throw Error(Code::interrupted, "interrupted while " + wanted.table.text() + " was copied");
+                const std::lock_guard lock(mutex_);
+                wanted_[&follower].push_front(std::move(wanted));
+                continue;
+            }
+            if (why) follower.halt_by_source(wanted.table, why->reason, why->position);
+            else follower.halt(wanted.table, error.message() + (error.hint().empty() ? "" : "; " + error.hint()));
         }
         const std::lock_guard lock(mutex_);
         unfinished_[&follower].erase(wanted.table);
@@ -117,6 +175,7 @@ void Copies::copy_into(Follower& follower, std::vector<Wanted>& tables, const st
 }
 
 void Copies::copy_table(Follower& follower, Wanted& wanted, const std::string& run, const std::stop_token& stop) {
+    check_wanted(wanted.table);
     Copy copy{follower, set_.capture.describe(wanted.table, context_.deadline()), nullptr, {}};
     const std::string table = wanted.table.text();
     if (wanted.fed) wanted.begun = {};
@@ -141,6 +200,7 @@ void Copies::copy_table(Follower& follower, Wanted& wanted, const std::string& r
     copy_ranges(copy, stop);
     copy.writer->flush(context_.deadline());
     wait_for_stream(copy, stop);
+    check_wanted(wanted.table);   // begun behind what cancelled it, it holds what no change was told of since
     // Not to be taken up once it may have taken the old table's place.
     log_.forget(table, follower.name(), context_.deadline());
     follower.finish_copy(wanted.table, copy.progress.run, {table, follower.name(), "following", copy.position, copy.progress.rows, copy.progress.rejected});
@@ -152,6 +212,7 @@ void Copies::wait_for_stream(const Copy& copy, const std::stop_token& stop) cons
     while (copy.follower.durable() < copy.last_view) {
         if (!pause_for(Millis(20), stop)) throw Error(Code::interrupted, "interrupted while the changes beside the copy of " + copy.table.ref.text() + " were told");
         if (const auto failure = copy.follower.failure()) throw *failure;
+        check_wanted(copy.table.ref);
     }
 }
 
@@ -229,6 +290,7 @@ void Copies::copy_ranges(Copy& copy, const std::stop_token& stop) {
             progress.done[numbers[index]] = true;
             progress.rows += rows;
             progress.rejected += rejected;
+            check_wanted(copy.table.ref);
         };
         copy_rows(context_, work, count, stop);
     } while (std::find(progress.done.begin(), progress.done.end(), false) != progress.done.end());

@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <future>
 #include <map>
 #include <memory>
@@ -44,12 +45,22 @@ public:
     // Returns from which position on it needs changes: `now`, unless it goes on with what an earlier run has begun.
     std::uint64_t add(Follower& follower, const TableRef& table, bool begun, std::uint64_t now);
     void start();
+    // One more, while they work: of a table whose changes the follower is told from a position on that was passed before this call. No copy of the table into
+    // that sink is wanted, and none was cancelled that is.
+    void add_now(Follower& follower, const TableRef& table);
     // Whether a copy of the table is still to be made, or to be ended.
-    bool wants(const TableRef& table) const;
+    bool wants(const TableRef& table) const { return !wanted_by(table).empty(); }
+    std::vector<std::string> wanted_by(const TableRef& table) const;   // these sinks
+    // The source tells nothing more of the table, for this reason, from this position on: copies that are wanted come to nothing, into whichever sink, and
+    // the table is halted there (Follower::halt_by_source). To be called before any follower is told.
+    void cancel(const TableRef& table, const std::string& reason, std::uint64_t position);
     // No change below is missing from a copy that any sink was given rows of.
     std::uint64_t highest_view() const { return highest_view_; }
 
-    bool working() const { return working_ > 0; }
+    bool working() const {
+        const std::lock_guard lock(mutex_);
+        return !at_work_.empty();
+    }
     // Why they ended before they were done, once they did.
     std::optional<Error> failure() const {
         const std::lock_guard lock(mutex_);
@@ -67,10 +78,19 @@ private:
         TableRef table;
         std::future<std::unique_ptr<RowWriter>> begun = {};   // of an earlier run; not valid() without one
         bool fed = false;                                     // changes go into what was begun
+        bool refused = false;                                 // once: it is tried again before that is believed
     };
     struct Copy;
+    struct Cancelled {
+        std::string reason;
+        std::uint64_t position = 0;
+    };
 
-    void copy_into(Follower& follower, std::vector<Wanted>& tables, const std::stop_token& stop);
+    void begin(Follower& follower);
+    void copy_into(Follower& follower, const std::stop_token& stop);
+    bool next_wanted(Follower& follower, Wanted& wanted);
+    std::optional<Cancelled> cancelled(const TableRef& table) const;
+    void check_wanted(const TableRef& table) const;
     void copy_table(Follower& follower, Wanted& wanted, const std::string& run, const std::stop_token& stop);
     std::optional<CopyProgress> unfinished(const TableInfo& table, const Follower& follower);
     void look(Copy& copy);
@@ -83,11 +103,13 @@ private:
     CopyLog log_;
     std::uint32_t epoch_;
     CopyOptions options_;
-    std::map<Follower*, std::vector<Wanted>> wanted_;
-    std::atomic<int> working_{0}, view_{0};
+    std::atomic<int> view_{0}, attempt_{0};
     std::atomic<std::uint64_t> highest_view_{0};
-    std::map<const Follower*, std::set<TableRef>> unfinished_;   // under the lock
-    mutable std::mutex mutex_;
+    mutable std::mutex mutex_;   // guards what follows, up to the threads
+    std::map<Follower*, std::deque<Wanted>> wanted_;
+    std::set<const Follower*> at_work_;
+    std::map<const Follower*, std::set<TableRef>> unfinished_;
+    std::map<TableRef, Cancelled> cancelled_;
     std::optional<Error> error_;
     std::map<const Follower*, std::jthread> threads_;   // last: they use all of the above
 };

@@ -60,6 +60,10 @@ void Follower::halt(const TableRef& table, const std::string& reason) {
     in_thread([&] { tables_.halt(table, reason); });
 }
 
+void Follower::halt_by_source(const TableRef& table, const std::string& reason, std::uint64_t position) {
+    in_thread([&] { tables_.halt_by_source(table, reason, position); });
+}
+
 void Follower::push(std::shared_ptr<const Segment> segment) {
     {
         const std::lock_guard lock(mutex_);
@@ -336,6 +340,12 @@ void Follower::say(const std::string& state, const std::string& error) {
     if (given_up_) return;
     status_.state = state;
     status_.error = error;
+}
+
+std::unique_ptr<Follower> follow_into(Context& context, SyncState& state, const SyncSet& set, const std::string& sink, FollowPolicy policy) {
+    Store& store = set.sink(context, sink);
+    policy.batch_age = std::min(policy.batch_age, store.changes()->batch_age());
+    return std::make_unique<Follower>(context, state, store, set.routes_to(sink), std::move(policy));
 }
 
 }  // namespace ysdb::sync

@@ -19,6 +19,7 @@
 #include "core/sync/follow/sink_tables.h"
 #include "core/sync/follow/spill.h"
 #include "core/sync/routes.h"
+#include "core/sync/sets.h"
 #include "core/sync/state.h"
 
 namespace ysdb::sync {
@@ -49,6 +50,7 @@ public:
     // Changes of a table are taken from the next segment on.
     void activate(const TableRef& table, const Version& reshaped);
     void halt(const TableRef& table, const std::string& reason);
+    void halt_by_source(const TableRef& table, const std::string& reason, std::uint64_t position);   // SinkTables
     void push(std::shared_ptr<const Segment> segment);
     // Without waiting for what is queued; whoever waits for it is told.
     void stop();
@@ -130,5 +132,8 @@ private:
     LagHistogram lag_;
     std::jthread thread_;                            // last: it uses all of the above
 };
+
+// Of one of the set's sinks.
+std::unique_ptr<Follower> follow_into(Context& context, SyncState& state, const SyncSet& set, const std::string& sink, FollowPolicy policy);
 
 }  // namespace ysdb::sync

@@ -241,15 +241,25 @@ void SinkTables::halt(const TableRef& table, const std::string& reason) { halt(t
 
 void SinkTables::halt_by_source(Table& table, const SegmentPart& part) {
     writer_of(table).halt(*part.table, part.version, part.reason, context_.deadline());
-    halt(table, part.reason);
+    halt(table, part.reason, part.version.position);
+}
+
+void SinkTables::halt_by_source(const TableRef& ref, const std::string& reason, std::uint64_t position) {
+    Table& table = tables_.at(ref);
+    if (table.active || !table.anew) halt(table, reason, position);   // unless its changes said so before
 }
 
 // Written down first: a table that is left out here and followed there would lose what comes.
-void SinkTables::halt(Table& table, const std::string& reason) {
+void SinkTables::halt(Table& table, const std::string& reason, std::optional<std::uint64_t> by_source) {
     check_ours();
-    TableState state{table.route.table.text(), sink_.name(), "halted"};
+    TableState state{table.route.table.text(), sink_.name(), "halted", by_source.value_or(0)};
     state.reason = reason;
+    state.halted_by = by_source ? "source" : "";
     state_.set_table(state, context_.deadline());
+    if (by_source) {
+        table.anew = true;
+        table.shape = nullptr;
+    }
     table.active = false;
     table.touched = false;
     if (table.writer != nullptr) table.writer->discard();
@@ -269,6 +279,7 @@ bool SinkTables::takes_copies(const TableRef& table) { return writer_of(tables_.
 
 std::unique_ptr<RowWriter> SinkTables::begin_copy(const TableInfo& info, const std::string& run) {
     Table& table = tables_.at(info.ref);
+    if (std::exchange(table.anew, false)) table.writer.reset();
     fault::point("sync.copy.begin.before");
     auto writer = writer_of(table).begin_copy(info, run, context_.deadline());
     fault::point("sync.copy.begin.after");

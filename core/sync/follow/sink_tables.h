@@ -43,6 +43,8 @@ public:
     // Rows up to `reshaped` are in the sink, in older columns.
     void activate(const TableRef& table, const Version& reshaped);
     void halt(const TableRef& table, const std::string& reason);
+    // As its source did at this position, where the table was not followed then.
+    void halt_by_source(const TableRef& table, const std::string& reason, std::uint64_t position);
 
     // --- New copies (ChangeWriter) ---
     bool takes_copies(const TableRef& table);
@@ -60,6 +62,7 @@ private:
         Route route;
         std::unique_ptr<ChangeWriter> writer;
         bool active = false;
+        bool anew = false;                           // its source halted it: what its writer knows holds no more
         bool touched = false;                        // has changes that are not flushed
         std::shared_ptr<const TableInfo> shape;      // as told last
         Version reshaped;                            // rows up to here are in the sink, in older columns
@@ -72,7 +75,7 @@ private:
     void halt_by_source(Table& table, const SegmentPart& part);
     void follow_again(Table& table, const SegmentPart& part);
     std::uint64_t isolate_rows(Table& table, const ChangeBatch& changes, std::size_t from, std::size_t to);
-    void halt(Table& table, const std::string& reason);
+    void halt(Table& table, const std::string& reason, std::optional<std::uint64_t> by_source = {});
     void dead_letter(const TableRef& table, const RejectedRow& rejected, const Version& version) const;
     void check_ours() const;
     ChangeWriter& writer_of(Table& table);

@@ -18,7 +18,10 @@ std::map<TableRef, std::vector<ColumnInfo>> Watermark::known() const {
 }
 
 void Watermark::know(const TableInfo& table) {
+    const std::lock_guard writing(writing_);
+    state_.set_shape(table, context_.deadline());
     const std::lock_guard lock(mutex_);
+    std::erase_if(shapes_, [&](const ToldShape& shape) { return shape.table->ref == table.ref; });
     known_[table.ref] = table.columns;
 }
 
@@ -46,6 +49,7 @@ void Watermark::tell(const Segment& segment) {
 
 void Watermark::confirm(std::uint64_t durable) {
     if (durable <= confirmed_) return;
+    const std::lock_guard writing(writing_);
     const auto covered = [&](const ToldShape& shape) { return shape.complete != 0 && shape.complete <= durable; };
     std::map<TableRef, std::vector<ColumnInfo>> columns;
     std::unique_lock lock(mutex_);

@@ -34,7 +34,8 @@ public:
     std::uint64_t highest() const { return highest_; }       // position of the last change that was handed out, also of a transaction that is not whole
     // The columns that tables have at start(), as told: what of a transaction that is not whole would be told again.
     std::map<TableRef, std::vector<ColumnInfo>> known() const;
-    // Another shape holds from start() on: the table is copied anew.
+    // Another shape holds from start() on, which is written down: the table is copied anew, and what was told of it is forgotten. By the thread that tells,
+    // between two transactions. Throws what the source's store throws, having done nothing.
     void know(const TableInfo& table);
     std::uint64_t start() const { return std::max(confirmed_.load(), told_.load()); }  // where reading goes on
 
@@ -47,6 +48,7 @@ private:
 
     Context& context_;
     SyncState& state_;
+    std::mutex writing_;               // held while shapes are written down; comes before mutex_
     mutable std::mutex mutex_;
     std::deque<ToldShape> shapes_;
     std::map<TableRef, std::vector<ColumnInfo>> known_;

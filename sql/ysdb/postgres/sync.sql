@@ -27,6 +27,13 @@ CREATE TABLE IF NOT EXISTS ysdb.sync_tables (
 COMMENT ON TABLE ysdb.sync_tables IS 'How far each table is in each sink: to be copied, being copied, following the stream, or halted';
 COMMENT ON COLUMN ysdb.sync_tables.position IS 'Of the snapshot it was copied from';
 COMMENT ON COLUMN ysdb.sync_tables.reshaped IS 'Version of the last change of columns: everything before it was in the sink when its table was altered, and is not told to it again';
+ALTER TABLE ysdb.sync_tables ADD COLUMN IF NOT EXISTS halted_by text NOT NULL DEFAULT '',
+    ADD COLUMN IF NOT EXISTS renewals integer NOT NULL DEFAULT 0,
+    ADD COLUMN IF NOT EXISTS renewed_at timestamptz,
+    ADD COLUMN IF NOT EXISTS renew_at timestamptz;
+COMMENT ON COLUMN ysdb.sync_tables.halted_by IS 'source: its rows changed without being told, which a new copy mends';
+COMMENT ON COLUMN ysdb.sync_tables.renewals IS 'Tries, of late, to take the table up anew that its source had halted; renewed_at: the last one';
+COMMENT ON COLUMN ysdb.sync_tables.renew_at IS 'When a run tries that next';
 CREATE TABLE IF NOT EXISTS ysdb.sync_shapes (
     set_name    text NOT NULL,
     table_name  text NOT NULL,
