@@ -3,12 +3,10 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <atomic>
 #include <limits>
 #include <map>
 #include <optional>
 #include <set>
-#include <thread>
 
 #include "core/base/fault.h"
 #include "core/base/retry.h"
@@ -18,6 +16,7 @@
 #include "core/sync/copy/copies.h"
 #include "core/sync/follow/vitals.h"
 #include "core/sync/follow/watermark.h"
+#include "core/sync/keeper.h"
 #include "core/sync/outcome.h"
 #include "core/sync/renewals.h"
 #include "core/sync/sets.h"
@@ -29,10 +28,6 @@ namespace ysdb::sync {
 namespace {
 
 constexpr Millis read_wait{100};
-constexpr Millis confirm_every{1'000};
-constexpr Millis keep_every{100};
-constexpr Millis status_every{2'000};
-constexpr Millis look_every{5'000};
 constexpr Millis renew_every{500}, renew_postponed_every{5'000};
 
 class Runner {
@@ -52,17 +47,18 @@ public:
         copies_.emplace(context_, set_, state_, settled_.epoch, options_.copy);
         start_followers();
         open_stream();
+        keeper_.emplace(context_, set_, watermark_, vitals_, followers_, settled_.epoch);
         copies_->start();
         vitals_.ready();
-        keeper_ = std::jthread([this](std::stop_token stop) { keep(std::move(stop)); });
+        keeper_->start();
         try {
             follow();
         } catch (...) {
-            end_keeper();
+            keeper_->stop();
             end_copies();
             throw;
         }
-        end_keeper();
+        keeper_->stop();
         copies_->request_stop();
         if (failed_over_) {
             end_copies();
@@ -209,25 +205,6 @@ private:
         context_.log.info("sync.source", {{"store", set_.source.name()}, {"from", position_text(set_.capture_kind, watermark_.start())}});
     }
 
-    // The server keeps its log until every sink has it, and may give that up: said while there is time.
-    void watch_slot() {
-        if (SteadyClock::now() - looked_at_ < look_every) return;
-        looked_at_ = SteadyClock::now();
-        const CaptureState now = set_.capture.look(set_.name, context_.deadline());
-        retained_bytes_ = now.retained_bytes;
-        const std::string retained = human_bytes(static_cast<double>(now.retained_bytes));
-        if (now.running_out()) context_.log.warn("sync.slot", {{"set", set_.name}, {"retained", retained}, {"left", human_bytes(static_cast<double>(*now.left_bytes))}});
-        if (!set_.config.max_slot_wal || now.retained_bytes <= *set_.config.max_slot_wal) return;
-        // A sink that takes what it is told, only late, is not to blame.
-        Follower* last = nullptr;
-        for (const auto& follower : followers_) {
-            const bool stuck = follower->status().state == "retrying";
-            if (stuck && (last == nullptr || follower->durable() < last->durable())) last = follower.get();
-        }
-        if (last != nullptr) too_heavy_ = last;
-        else context_.log.warn("sync.slot", {{"set", set_.name}, {"retained", retained}, {"max_slot_wal", human_bytes(static_cast<double>(*set_.config.max_slot_wal))}});
-    }
-
     void hand_out(std::shared_ptr<Segment> segment) {
         add_rejected(context_, state_, set_.configured, *segment);
         for (const SegmentPart& part : segment->parts) {
@@ -266,7 +243,7 @@ private:
             for (const auto& follower : followers_) {
                 if (const auto failure = follower->failure()) throw *failure;
             }
-            if (Follower* const heavy = too_heavy_.exchange(nullptr)) give_up(*heavy, "the source kept more than max_slot_wal for it");
+            if (Follower* const heavy = keeper_->too_heavy()) give_up(*heavy, "the source kept more than max_slot_wal for it");
             // Of several, one that is stuck: it is the one that something can be done about.
             auto full = followers_.end();
             for (auto each = followers_.begin(); each != followers_.end(); ++each) {
@@ -303,57 +280,10 @@ private:
         follower.give_up(reason);
     }
 
-    std::uint64_t durable() const {
-        std::uint64_t least = watermark_.told();
-        for (const auto& follower : followers_) least = std::min(least, follower->durable());
-        return least;
-    }
-
-    // Writing down how far everything is waits for the source's disk: on a thread of its own, so that reading does not.
-    void keep(std::stop_token stop) {
-        Millis pause = keep_every;
-        while (pause_for(pause, stop)) {
-            try {
-                confirm();
-                say_status();
-                kept_.clear();
-                pause = keep_every;
-            } catch (const Error& error) {
-                if (error.message() != kept_) context_.log.warn("sync.keep", {{"store", set_.home.name()}, {"error", error.message()}});
-                kept_ = error.message();
-                pause = std::min(std::max(pause, Millis(500)) * 2, Millis(10'000));
-            }
-        }
-    }
-    void end_keeper() {
-        keeper_.request_stop();
-        if (keeper_.joinable()) keeper_.join();
-    }
-
-    void confirm() {
-        if (SteadyClock::now() - confirmed_at_ < confirm_every) return;
-        watermark_.confirm(durable());
-        for (const auto& follower : followers_) follower->confirmed(confirmed_note(settled_.epoch), watermark_.confirmed());
-        confirmed_at_ = SteadyClock::now();
-    }
-
-    void say_status() {
-        if (SteadyClock::now() - said_at_ < status_every) return;
-        said_at_ = SteadyClock::now();
-        vitals_.tell(vital_signs());
-        watch_slot();
-    }
-
-    VitalSigns vital_signs() const {
-        VitalSigns now{settled_.epoch, watermark_.told(), watermark_.confirmed(), retained_bytes_, {}};
-        for (const auto& follower : followers_) now.sinks.push_back(follower->status());
-        return now;
-    }
-
     bool caught_up() {
         if (copies_->working()) return false;
         if (target_ == 0) target_ = set_.capture.look(set_.name, context_.deadline()).position;
-        if (durable() < target_) return false;
+        if (keeper_->durable() < target_) return false;
         renew_halted(Millis(0));
         return set_.capture_kind == "poll" || (!copies_->working() && !renewals_.soon());
     }
@@ -364,13 +294,12 @@ private:
         bool whole = true;
         for (const auto& follower : followers_) whole = follower->drain(context_.timeout) && whole;
         try {
-            watermark_.confirm(durable());
+            keeper_->keep_last();
             if (stream_ != nullptr) stream_->acknowledge(watermark_.confirmed(), true);
             for (const auto& follower : followers_) {
-                follower->confirmed(confirmed_note(settled_.epoch), watermark_.confirmed());
                 if (whole) note_confirmed(*follower);
             }
-            vitals_.tell(vital_signs(), true);
+            vitals_.tell(keeper_->vital_signs(), true);
         } catch (const Error& error) {
             context_.log.warn("sync.source", {{"store", set_.source.name()}, {"error", error.message()}});
             whole = false;
@@ -378,7 +307,7 @@ private:
         Report report;
         report.title = "sync " + set_.name;
         report.beside_data = std::any_of(set_.sinks.begin(), set_.sinks.end(), [&](const std::string& sink) { return lines::writes_stdout(set_.sink(context_, sink).config()); });
-        add_outcome(context_, state_, set_.capture_kind, vital_signs().sinks, "the next run copies it anew", report);
+        add_outcome(context_, state_, set_.capture_kind, keeper_->vital_signs().sinks, "the next run copies it anew", report);
         report.add_figure("confirmed", position_text(set_.capture_kind, watermark_.confirmed()));
         if (!whole) {
             report.code = Code::partial;
@@ -418,16 +347,13 @@ private:
     Renewals renewals_;
     Vitals vitals_;
     std::uint64_t target_ = 0;       // until_caught_up
-    SteadyClock::time_point confirmed_at_{}, said_at_{}, looked_at_{}, renewed_at_{};
+    SteadyClock::time_point renewed_at_{};
     bool failed_over_ = false;
-    std::atomic<Follower*> too_heavy_{nullptr};   // to be given up
-    std::uint64_t retained_bytes_ = 0;            // the keeper's
-    std::string kept_;                            // its last failure
     Millis pause_{200};
     std::unique_ptr<ChangeSource> stream_;
     std::vector<std::unique_ptr<Follower>> followers_;
     std::optional<Copies> copies_;   // from settling on; after what it uses
-    std::jthread keeper_;
+    std::optional<Keeper> keeper_;   // likewise
 };
 
 }  // namespace
