@@ -11,9 +11,9 @@ namespace ysdb::test {
 
 class BusSite : public SyncSite {
 public:
-    // `more`: further lines of the configuration, of its last [[sync]] at first.
-    explicit BusSite(const std::string& tables = "\"public.t\"", const std::string& capture = "wal", const std::string& more = {})
-        : SyncSite(tables, more + "[stores.events]\nurl = \"" + store_config("events").url + "\"\n", capture) {}
+    // `more`: further lines of the configuration, of its last [[sync]] at first; `of_set`: of the set itself.
+    explicit BusSite(const std::string& tables = "\"public.t\"", const std::string& capture = "wal", const std::string& more = {}, const std::string& of_set = {})
+        : SyncSite(tables, more + "[stores.events]\nurl = \"" + store_config("events").url + "\"\n", capture, {}, of_set) {}
 
     ~BusSite() { ysdb({"sync", "remove", "--yes"}); }   // its topics
 

@@ -1,6 +1,8 @@
 // needs: main analytics events
 // takes: 100
 // A set told to Kafka once and applied by members: real servers, the binary as a user runs it; `validate` is the judge.
+#include <thread>
+
 #include "core/store/kafka/kafka.h"
 #include "tests/live/bus_site.h"
 #include "tests/live/servers.h"
@@ -128,6 +130,68 @@ TEST_CASE("a table that cannot be followed is halted at every member, and a rese
     CHECK(site.state("public.t") == "following");
     CHECK(site.target_count("t_current") == 900);
     CHECK(site.equal());
+}
+
+TEST_CASE("when_halted = \"copy\": the run that tells the bus takes up anew what its source halted, and members follow it again without being started again") {
+    for (const std::string capture : {"wal", "trigger"}) {
+        CAPTURE(capture);
+        BusSite site("\"public.t\"", capture, "", "when_halted = \"copy\"\n");
+        site.source(simple);
+        Running to(site, BusSite::to());
+        REQUIRE(wait_until([&] { return site.copied() == 1; }));
+        const auto member = site.member();
+        REQUIRE(site.arrives("t_current", 1000));
+        site.source("ALTER TABLE t ADD noise float DEFAULT random()");
+        site.source("UPDATE t SET v = 'x' WHERE id = 1; DELETE FROM t WHERE id > 900");
+        CHECK_MESSAGE(site.arrives("t_current WHERE noise > 0", 900), to.log() << member->log());
+        site.source("INSERT INTO t VALUES (5000, 'behind', 1)");
+        CHECK(site.arrives("t_current WHERE id = 5000", 1));
+        CHECK(wait_until([&] { return site.state("public.t") == "following"; }));
+        to.signal(SIGTERM);
+        CHECK(to.wait() == 143);
+        CHECK(site.equal());
+    }
+}
+
+TEST_CASE("a table that goes over a bus is compared beside its writer, once the members have committed what the source had; where nobody brings it on, that is said") {
+    for (const std::string capture : {"wal", "trigger"}) {
+        CAPTURE(capture);
+        BusSite site("\"public.t\"", capture);
+        site.source(simple);
+        const auto refused = [&](const std::string& why) {
+            const CommandResult result = site.ysdb({"validate", "--at", "watermark", "--wait", "6s"});
+            CHECK(result.exit_code == 7);
+            CHECK_MESSAGE(result.err.find(why) != std::string::npos, result.err);
+        };
+        site.tell();
+        refused("is not followed into 'analytics' now: new");
+        site.apply();
+        Running to(site, BusSite::to());
+        {
+            const auto member = site.member(), other = site.member();
+            std::jthread writer([session = site.source_session()](const std::stop_token& stop) {
+                for (int i = 0; !stop.stop_requested(); ++i) session->query("UPDATE t SET v = v || '.' WHERE id = " + std::to_string(i % 900) + "; DELETE FROM t WHERE id = 1000; INSERT INTO t VALUES (1000, 'again')", SyncSite::soon());
+            });
+            for (int i = 0; i < 3; ++i) CHECK(site.json({"validate", "--at", "watermark"})["tables"][0]["verdict"] == "equal");
+            site.target("INSERT INTO t SELECT * REPLACE ('wrong' AS v) FROM t FINAL WHERE id = 950");   // in the same version, later
+            const auto report = site.json({"validate", "--at", "watermark"}, 1);
+            CHECK_MESSAGE(report["tables"][0]["different"] == 1, report.dump());
+            CHECK(report["tables"][0]["missing"] == 0);
+            CHECK(report["tables"][0]["extra"] == 0);
+            writer.request_stop();
+            writer.join();
+            other->signal(SIGTERM);
+            member->signal(SIGTERM);
+            CHECK(member->wait() == 143);
+            CHECK(other->wait() == 143);
+        }
+        site.source("UPDATE t SET v = 'for nobody' WHERE id = 950");
+        refused("records of the bus still to commit");   // told, and taken by nobody
+        to.signal(SIGTERM);
+        CHECK(to.wait() == 143);
+        site.apply();
+        CHECK(site.ysdb({"validate", "--at", "now"}).exit_code == 0);
+    }
 }
 
 TEST_CASE("a group that begins later reads from the last whole copy") {

@@ -85,6 +85,7 @@ Consumer::Impl::Impl(const Target& target, ConsumerOptions given, KafkaStore::Lo
     rd_kafka_poll_set_consumer(client.handle());
     const PartitionList topics = new_list(options.topics.size());
     for (const std::string& topic : options.topics) rd_kafka_topic_partition_list_add(topics.get(), topic.c_str(), RD_KAFKA_PARTITION_UA);
+    if (options.topics.empty()) return;   // a member of nothing, which only asks
     if (const int code = rd_kafka_subscribe(client.handle(), topics.get()); code != RD_KAFKA_RESP_ERR_NO_ERROR) {
         throw kafka_error(target, "subscribe as group " + options.group, code, {});
     }
