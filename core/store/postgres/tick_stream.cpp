@@ -70,7 +70,7 @@ bool TickStream::begin() {
     const Deadline deadline = Deadline::after(call);
     SqlResult next = after_told(deadline);
     if (next.rows() == 0) {
-        const SqlResult looked = session_->query("SELECT last_value, pg_snapshot_xmin(pg_current_snapshot()) FROM cdc.change_sequence", deadline);
+        const SqlResult looked = session_->query("SELECT CASE WHEN is_called THEN last_value ELSE 0 END, pg_snapshot_xmin(pg_current_snapshot()) FROM cdc.change_sequence", deadline);
         const SqlRow now = looked.row(0);
         if (now.text(0) == sequence_ && settled_) return false;
         // Whoever drew a number up to there has a lower transaction id than one given out now. While one of those is under way it can commit
