@@ -61,6 +61,17 @@ int ToldShapes::number(const TableRef& table, const std::string& column) const {
     return found == known->second.end() ? 0 : found->number;
 }
 
+std::string ToldShapes::renamed_since(const TableInfo& table, const TableFacts& later) const {
+    const auto known = known_.find(table.ref);
+    if (known == known_.end()) return "";
+    const auto lost = std::find_if(table.columns.begin(), table.columns.end(), [&](const ColumnInfo& c) { return c.number == 0 && !left_out(table.ref, c.name); });
+    const bool candidate = std::any_of(later.columns.begin(), later.columns.end(), [&](const auto& column) {
+        const auto same = [&](const ColumnInfo& c) { return c.number == column.second.number; };
+        return !column.second.generated && std::none_of(known->second.begin(), known->second.end(), same) && std::none_of(table.columns.begin(), table.columns.end(), same);
+    });
+    return lost == table.columns.end() || !candidate ? "" : lost->name;
+}
+
 std::string ToldShapes::rewritten(const TableFacts& facts) const {
     if (facts.rewrite == "using" || facts.rewrite == "value") {
         // Those that the statement may have been about; of an earlier version's event trigger they are not known.

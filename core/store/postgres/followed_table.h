@@ -36,6 +36,9 @@ public:
     ToldShapes(std::map<TableRef, std::vector<ColumnInfo>> known, LeftOut left_out) : known_(std::move(known)), left_out_(std::move(left_out)) {}
     // Number of a column of that name as known now; 0: there is none.
     int number(const TableRef& table, const std::string& column) const;
+    // A column of this table, as the stream describes it, that the catalog of later does not have, where it has one that is not known yet: maybe the same by
+    // another name, of which nothing says what older rows hold in it. Empty: there is none, or nothing is known of the table.
+    std::string renamed_since(const TableInfo& table, const TableFacts& later) const;
     // Why the table cannot be followed past what an event trigger told of it: its rows changed without being told. Empty: it can be.
     std::string rewritten(const TableFacts& facts) const;
     // Whether any column, also one that is left out, is other than it was told last.

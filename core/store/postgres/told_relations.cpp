@@ -86,6 +86,8 @@ const Relation& ToldRelations::described(const RelationMessage& told, const Vers
     const TableFacts facts = in_place ? message->second : table_facts(catalog_, ref, deadline);
     relation.layout = TupleLayout(std::make_shared<TableInfo>(shape_of(told, facts, in_place, deadline)), options_.left_out);
     relation.cannot = cannot_follow(told, *relation.layout.table);
+    const std::string renamed = in_place ? "" : shapes_.renamed_since(*relation.layout.table, facts);
+    if (relation.cannot.empty() && !renamed.empty()) relation.cannot = "column " + renamed + " was added, and has another name by now, or is gone: what older rows hold in it cannot be told without the event triggers of sync install";
     relation.added = facts.added;
     if (!wanted(ref, at)) relation.untold = true;
     else tell_shape(relation, at);
