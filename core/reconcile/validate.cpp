@@ -27,7 +27,7 @@ RowSource& rows_of(Store& store) {
 // The stream of changes leaves generated columns out: where the sink has none of that name, there is nothing to compare.
 TableInfo without_generated(const TableInfo& source, const TableInfo& sink) {
     return without_columns(source, [&](const ColumnInfo& column) {
-        return column.generated && std::none_of(sink.columns.begin(), sink.columns.end(), [&](const ColumnInfo& c) { return c.name == column.name; });
+        return column.generated && find_column(sink.columns, column.name) == nullptr;
     });
 }
 
@@ -43,13 +43,12 @@ TableInfo as_told(Context& context, const Route& route, Store& source, const Tab
 
 // The sink's table, read as the source's columns in the source's types, and the version where the sink keeps one.
 TableInfo as_source(const TableInfo& source, const TableInfo& sink, std::vector<std::string>& missing) {
-    const auto has = [&](std::string_view name) { return std::any_of(sink.columns.begin(), sink.columns.end(), [&](const ColumnInfo& c) { return c.name == name; }); };
     TableInfo table = source;
     table.ref = sink.ref;
     for (const ColumnInfo& column : source.columns) {
-        if (!has(column.name)) missing.push_back(column.name);
+        if (find_column(sink.columns, column.name) == nullptr) missing.push_back(column.name);
     }
-    if (has(version_column)) {
+    if (find_column(sink.columns, version_column) != nullptr) {
         ColumnInfo version;
         version.name = version_column;
         version.type.kind = TypeKind::uint128;
@@ -127,7 +126,7 @@ void compare_rows(Context& context, const ValidateOptions& options, const Route&
     TableInfo sink_table = as_source(source_table, in_sink, missing);
     // PostgreSQL's rows come as they are declared there: the canonical cells of what may be assigned are the same.
     if (sink_store.sql() != nullptr && sink_store.sql()->dialect() == Dialect::postgres && missing.empty()) {
-        for (ColumnInfo& column : sink_table.columns) column = *std::find_if(in_sink.columns.begin(), in_sink.columns.end(), [&](const ColumnInfo& c) { return c.name == column.name; });
+        for (ColumnInfo& column : sink_table.columns) column = *find_column(in_sink.columns, column.name);
     }
     if (!missing.empty()) {
         for (const std::string& column : missing) tables.differences.rows.push_back({route.table.text(), route.sink, "", "the sink has no such column", column});
@@ -159,7 +158,7 @@ std::int64_t count_rows(Context& context, Store& store, const TableInfo& table) 
     if (sql == nullptr) throw Error(Code::refused, "store '" + store.name() + "' cannot count rows");
     const std::string name = (table.ref.schema.empty() ? "" : sql->quote_identifier(table.ref.schema) + ".") + sql->quote_identifier(table.ref.table);
     // Synced ClickHouse tables keep versions until they are merged: only FINAL tells how many rows there are.
-    const bool versions = std::any_of(table.columns.begin(), table.columns.end(), [](const ColumnInfo& c) { return c.name == version_column; });
+    const bool versions = find_column(table.columns, version_column) != nullptr;
     return sql->query("SELECT count(*) FROM " + name + (versions ? " FINAL WHERE _is_deleted = 0" : ""), context.deadline()).row(0).integer(0);
 }
 

@@ -240,6 +240,14 @@ public:
     virtual bool caught_up(Deadline deadline) = 0;
 };
 
+// How far a group of members is with what was in the bus when it was looked at, seen from beside it: without becoming one of them. Not thread-safe.
+class BusGroup {
+public:
+    virtual ~BusGroup() = default;
+    // Records the group has not committed: what it commits is durable in every sink of its members. None: it has never committed anything.
+    virtual std::optional<std::uint64_t> behind(Deadline deadline) = 0;
+};
+
 // Thread-safe.
 class ChangeBus {
 public:
@@ -247,6 +255,8 @@ public:
     // Where a set's changes are told; landings need no more than their set and table. It takes copies, as rows of their snapshot's version.
     virtual ChangeSink& sink() = 0;
     virtual std::unique_ptr<BusReader> open(const BusOptions& options, Deadline deadline) = 0;
+    // Throws Error(refused) where nothing was told of the set.
+    virtual std::unique_ptr<BusGroup> look_at_group(const std::string& set, const std::string& group, Deadline deadline) = 0;
     // Drops what a set has there.
     virtual void remove(const std::string& set, Deadline deadline) = 0;
 };

@@ -275,7 +275,7 @@ Report remove(Context& context, const std::string& name) {
     const Held held = hold(context, set);
     SyncState state(set.home, set.name);
     if (const auto saved = state.prepared(context.deadline()) ? state.set(context.deadline()) : std::nullopt; saved && !bus_of(saved->capture).empty()) {
-        context.stores.get(bus_of(saved->capture)).bus()->remove(set.name, context.deadline());
+        bus_at(context, set.name, bus_of(saved->capture)).remove(set.name, context.deadline());
     }
     set.capture.remove(set.name, context.deadline());
     state.remove(context.deadline());

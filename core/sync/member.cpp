@@ -35,7 +35,7 @@ constexpr Millis ours_for{4'000};
 class Member {
 public:
     Member(Context& context, const MemberOptions& options)
-        : context_(context), options_(options), set_(open_set(context, options.set)), state_(set_.home, set_.name), vitals_(context, state_, set_.name, options.vitals), group_(options.group.empty() ? "ysdb." + set_.name : options.group) {}
+        : context_(context), options_(options), set_(open_set(context, options.set)), state_(set_.home, set_.name), vitals_(context, state_, set_.name, options.vitals), group_(options.group.empty() ? group_of(set_.name) : options.group) {}
     ~Member() {
         for (const auto& follower : followers_) follower->stop();
     }
@@ -57,7 +57,7 @@ public:
             drain(settle_within);
             return durable();
         };
-        reader_ = bus_store().bus()->open(bus, context_.deadline());
+        reader_ = bus_at(context_, set_.name, options_.from).open(bus, context_.deadline());
         begun_ = true;
         vitals_.ready();
         context_.log.info("sync.member", {{"set", set_.name}, {"from", options_.from}, {"group", group_}});
@@ -68,11 +68,9 @@ public:
     bool begun() const { return begun_; }
 
 private:
-    Store& bus_store() { return context_.stores.get(options_.from); }
-
     // Whether somebody tells this set to the bus, and the same tables.
     void settle() {
-        if (bus_store().bus() == nullptr) throw Error(Code::config, "sync " + set_.name + ": store '" + options_.from + "' cannot be a bus", "Kafka can");
+        bus_at(context_, set_.name, options_.from);
         if (!options_.format.empty()) return settle_with_others();
         const auto saved = state_.prepared(context_.deadline()) ? state_.set(context_.deadline()) : std::nullopt;
         if (!saved || bus_of(saved->capture) != options_.from) {

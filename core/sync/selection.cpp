@@ -38,7 +38,7 @@ TableInfo narrowed(const SyncTable& choice, const TableInfo& table) {
 void narrow(ChangeBatch& changes, const TableInfo& table) {
     const std::vector<ColumnInfo>& all = changes.rows.table().columns;
     std::vector<std::size_t> places;
-    for (const ColumnInfo& column : table.columns) places.push_back(static_cast<std::size_t>(std::find_if(all.begin(), all.end(), [&](const ColumnInfo& c) { return c.name == column.name; }) - all.begin()));
+    for (const ColumnInfo& column : table.columns) places.push_back(static_cast<std::size_t>(find_column(all, column.name) - all.data()));
     Batch some(&table);
     for (std::size_t row = 0; row < changes.rows.rows(); ++row) {
         for (const std::size_t place : places) some.append_cell(changes.rows, changes.rows.cell(row, place));

@@ -56,6 +56,14 @@ std::string bus_of(const std::string& way) {
     return arrow == std::string::npos ? "" : way.substr(arrow + 1);
 }
 
+ChangeBus& bus_at(Context& context, const std::string& set, const std::string& store) {
+    ChangeBus* bus = context.stores.get(store).bus();
+    if (bus == nullptr) throw Error(Code::config, "sync " + set + ": store '" + store + "' cannot be a bus", "Kafka can");
+    return *bus;
+}
+
+std::string group_of(const std::string& set) { return "ysdb." + set; }
+
 void refuse_ordered_sinks(Context& context, const SyncSet& set) {
     for (const Route& route : set.configured) {
         const std::string who = "sync " + set.name + ": store '" + route.sink + "' ";
@@ -69,10 +77,9 @@ void refuse_ordered_sinks(Context& context, const SyncSet& set) {
 
 SyncSet open_set_to(Context& context, const std::string& name, const std::string& store, int partitions) {
     SyncSet set = open_set(context, name);
-    Store& found = context.stores.get(store);
-    if (found.bus() == nullptr) throw Error(Code::config, "sync " + set.name + ": store '" + store + "' cannot be a bus", "Kafka can");
+    bus_at(context, set.name, store);
     refuse_ordered_sinks(context, set);
-    set.bus = std::make_shared<BusTarget>(found);
+    set.bus = std::make_shared<BusTarget>(context.stores.get(store));
     set.bus_name = store;
     set.sinks = {set.bus->name()};
     set.routes.clear();

@@ -54,6 +54,10 @@ void refuse_ordered_sinks(Context& context, const SyncSet& set);
 // The store of the bus in such a way; empty: none.
 std::string bus_of(const std::string& way);
 std::string bus_sink_name(const std::string& store);
+// Throws Error(config) for a store without one.
+ChangeBus& bus_at(Context& context, const std::string& set, const std::string& store);
+// The group whose members take a set's changes from a bus, where none is named.
+std::string group_of(const std::string& set);
 // Whether the positions of such a capture are ticks, which are counted, not bytes of a log.
 bool counts_ticks(const std::string& capture);
 // A position of such a capture: "16/B374D848", or "tick 12".

@@ -125,27 +125,17 @@ void SyncState::set_table(const TableState& table, Deadline deadline) {
         Params{set_, table.table, table.sink, table.state, std::to_string(table.position), std::to_string(table.rows), std::to_string(table.rejected), table.reason, table.halted_by}, deadline);
 }
 
-namespace {
-
-std::string text_array(const std::vector<std::string>& values) {
-    std::string text = "{";
-    for (const std::string& value : values) text += (text.size() > 1 ? ",\"" : "\"") + value + "\"";   // names of stores have no quotes
-    return text + "}";
-}
-
-}  // namespace
-
 // Also what an answer that was lost had marked already.
 void SyncState::renew(const std::string& table, const std::vector<std::string>& sinks, int renewals, Deadline deadline) {
     sql_.query("UPDATE ysdb.sync_tables SET state = 'new', reason = '', reshaped = '', halted_by = '', renewals = $4, renewed_at = clock_timestamp(), renew_at = NULL, changed_at = clock_timestamp()"
-               " WHERE set_name = $1 AND table_name = $2 AND sink = ANY ($3::text[]) AND (state = 'new' OR state = 'halted' AND halted_by = 'source')",
-               Params{set_, table, text_array(sinks), std::to_string(renewals)}, deadline);
+               " WHERE set_name = $1 AND table_name = $2 AND sink = ANY (string_to_array($3, ',')) AND (state = 'new' OR state = 'halted' AND halted_by = 'source')",
+               Params{set_, table, join(sinks, ","), std::to_string(renewals)}, deadline);
 }
 
 void SyncState::postpone(const std::string& table, const std::vector<std::string>& sinks, int renewals, double again_s, const std::string& reason, Deadline deadline) {
     sql_.query("UPDATE ysdb.sync_tables SET reason = $6, renewals = $4, renew_at = clock_timestamp() + $5::float8 * interval '1 second'"
-               " WHERE set_name = $1 AND table_name = $2 AND sink = ANY ($3::text[]) AND state = 'halted' AND halted_by = 'source'",
-               Params{set_, table, text_array(sinks), std::to_string(renewals), std::to_string(again_s), reason}, deadline);
+               " WHERE set_name = $1 AND table_name = $2 AND sink = ANY (string_to_array($3, ',')) AND state = 'halted' AND halted_by = 'source'",
+               Params{set_, table, join(sinks, ","), std::to_string(renewals), std::to_string(again_s), reason}, deadline);
 }
 
 void SyncState::set_reshaped(const std::string& table, const std::string& sink, const Version& version, Deadline deadline) {

@@ -1,12 +1,21 @@
-// A table's description with some of its columns.
+// A column of a table by its name, and a table's description with some of its columns.
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 #include "core/value/type.h"
 
 namespace ysdb {
+
+// Null: there is none of that name. Must not outlive the columns.
+inline const ColumnInfo* find_column(const std::vector<ColumnInfo>& columns, std::string_view name) {
+    for (const ColumnInfo& column : columns) {
+        if (column.name == name) return &column;
+    }
+    return nullptr;
+}
 
 // The table without columns that `left_out(column)` holds for; the key names the same columns in their new places.
 template <class LeftOut>

@@ -38,16 +38,6 @@ public:
             return 0;   // not there yet
         }
     }
-    // Whether ClickHouse comes to hold that many such rows; not yet, while there is no such table.
-    bool arrives(const std::string& what, std::int64_t count, Millis limit = Millis(60'000)) {
-        return wait_until([&] {
-            try {
-                return target_count(what) == count;
-            } catch (const Error&) {
-                return false;
-            }
-        }, limit);
-    }
 };
 
 }  // namespace ysdb::test

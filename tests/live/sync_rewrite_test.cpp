@@ -90,7 +90,7 @@ TEST_CASE("what was rolled back to a savepoint halts nothing and changes no colu
     site.source("DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET logical_decoding_work_mem = ''64kB''', current_database()); END $$");
     site.catch_up();
     Running running(site, {"sync", "run"});
-    REQUIRE(wait_until([&] { return site.ask_source("SELECT count(*) FROM pg_replication_slots WHERE active AND slot_name = '" + site.slot() + "'").row(0).integer(0) == 1; }));
+    REQUIRE(site.is_read());
     const std::string much = "INSERT INTO big (v) SELECT repeat('x', 100) FROM generate_series(1, 5000)";
     const auto streamed = [&] { return site.ask_source("SELECT stream_count FROM pg_stat_replication_slots WHERE slot_name = '" + site.slot() + "'").row(0).integer(0); };
     const auto session = site.source_session();
@@ -105,13 +105,7 @@ TEST_CASE("what was rolled back to a savepoint halts nothing and changes no colu
     }
     // And what was not rolled back is told.
     session->query("BEGIN; " + much + "; SAVEPOINT s; ALTER TABLE t ADD kept int DEFAULT 7; " + much + "; RELEASE s; INSERT INTO t VALUES (2000, 'w', 8); COMMIT", SyncSite::soon());
-    CHECK(wait_until([&] {
-        try {
-            return site.target_count("t_current WHERE id = 2000 AND kept = 8") == 1;
-        } catch (const Error&) {
-            return false;   // not there yet
-        }
-    }));
+    CHECK(site.arrives("t_current WHERE id = 2000 AND kept = 8", 1));
     running.signal(SIGTERM);
     running.wait();
     site.catch_up();

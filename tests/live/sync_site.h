@@ -57,6 +57,20 @@ public:
     SqlResult ask_source(const std::string& sql) { return open_store(source_.config())->sql()->query(sql, soon()); }
     SqlResult target(const std::string& sql) { return open_store(target_.config())->sql()->query(sql, soon()); }
     std::int64_t target_count(const std::string& what) { return target("SELECT count() FROM " + what).row(0).integer(0); }
+    // Whether ClickHouse comes to hold that many such rows; not yet, while there is no such table or column.
+    bool arrives(const std::string& what, std::int64_t count, Millis limit = Millis(60'000)) {
+        return wait_until([&] {
+            try {
+                return target_count(what) == count;
+            } catch (const Error&) {
+                return false;
+            }
+        }, limit);
+    }
+    // Whether a run comes to read the set's slot.
+    bool is_read() {
+        return wait_until([&] { return ask_source("SELECT count(*) FROM pg_replication_slots WHERE active AND slot_name = '" + slot() + "'").row(0).integer(0) == 1; });
+    }
     CommandResult ysdb(std::vector<std::string> arguments, std::map<std::string, std::string> environment = {}) const { return run_ysdb(std::move(arguments), std::move(environment), directory_); }
     nlohmann::json json(std::vector<std::string> arguments, int exit_code = 0) const {
         arguments.insert(arguments.end(), {"--output", "json"});

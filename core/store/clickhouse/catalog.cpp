@@ -5,6 +5,7 @@
 #include "core/store/clickhouse/query.h"
 #include "core/store/clickhouse/statement.h"
 #include "core/store/clickhouse/type.h"
+#include "core/value/columns.h"
 
 namespace ysdb::clickhouse {
 
@@ -32,8 +33,7 @@ std::vector<std::string> columns_in(std::string_view expression, const TableInfo
     for (Token token = scanner.next(); token.kind != Token::Kind::end; token = scanner.next()) {
         if (token.kind != Token::Kind::word && token.kind != Token::Kind::quoted) continue;
         const std::string name = plain_name(token.text);
-        const bool known = std::any_of(table.columns.begin(), table.columns.end(), [&](const ColumnInfo& column) { return column.name == name; });
-        if (known && std::find(found.begin(), found.end(), name) == found.end()) found.push_back(name);
+        if (find_column(table.columns, name) != nullptr && std::find(found.begin(), found.end(), name) == found.end()) found.push_back(name);
     }
     return found;
 }

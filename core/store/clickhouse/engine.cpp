@@ -11,7 +11,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
-#include <iostream>
 #include <mutex>
 
 #include "core/base/file.h"
@@ -80,7 +79,6 @@ const EngineCalls& load(const std::string& path) {
 }
 
 void leave_at_once(int status, void*) {
-    std::cout.flush();
     std::fflush(nullptr);
     _exit(status);
 }

@@ -14,6 +14,7 @@
 #include "core/store/clickhouse/statement.h"
 #include "core/store/clickhouse/sync_table.h"
 #include "core/store/store.h"
+#include "core/value/columns.h"
 
 namespace ysdb::clickhouse {
 
@@ -213,12 +214,9 @@ private:
     void freeze_what_cannot_follow(Deadline deadline) {
         if (!staging_ || !live_exists_ || live_frozen_) return;
         const TableInfo live = catalog_.describe(live_, deadline), copy = catalog_.describe(*staging_, deadline);
-        const auto find = [](const TableInfo& table, const std::string& name) {
-            return std::find_if(table.columns.begin(), table.columns.end(), [&](const ColumnInfo& c) { return c.name == name; });
-        };
         live_frozen_ = std::any_of(source_.columns.begin(), source_.columns.end(), [&](const ColumnInfo& wanted) {
-            const auto here = find(live, wanted.name), there = find(copy, wanted.name);
-            return here == live.columns.end() || (there != copy.columns.end() && !holds(parse_type(here->type.native), parse_type(there->type.native)));
+            const ColumnInfo *here = find_column(live.columns, wanted.name), *there = find_column(copy.columns, wanted.name);
+            return here == nullptr || (there != nullptr && !holds(parse_type(here->type.native), parse_type(there->type.native)));
         });
     }
 
@@ -242,11 +240,11 @@ private:
     void alter(const TableRef& table, std::span<const ColumnChange> changes, Deadline deadline) {
         for (const ColumnChange& change : changes) {
             const TableInfo now = catalog_.describe(table, deadline);
-            const auto has = [&](const std::string& name) { return std::any_of(now.columns.begin(), now.columns.end(), [&](const ColumnInfo& c) { return c.name == name; }); };
+            const auto has = [&](std::string_view name) { return find_column(now.columns, name) != nullptr; };
             std::string what;
             switch (change.kind) {
                 case ColumnChange::Kind::added:
-                    what = "ADD COLUMN IF NOT EXISTS " + quote(change.column) + " " + column_type(change.type) + default_clause(change) + (has(std::string(version_column)) ? " " + before_version(now) : "");
+                    what = "ADD COLUMN IF NOT EXISTS " + quote(change.column) + " " + column_type(change.type) + default_clause(change) + (has(version_column) ? " " + before_version(now) : "");
                     break;
                 case ColumnChange::Kind::dropped:
                     // What it held stays readable, out of the way of a column that may get its name.
@@ -303,7 +301,7 @@ private:
     static std::string free_name(const TableInfo& now, const std::string& column) {
         for (int n = 1;; ++n) {
             std::string name = "_dropped_" + column + (n == 1 ? "" : "_" + std::to_string(n));
-            if (std::none_of(now.columns.begin(), now.columns.end(), [&](const ColumnInfo& c) { return c.name == name; })) return name;
+            if (find_column(now.columns, name) == nullptr) return name;
         }
     }
 

@@ -6,6 +6,7 @@
 #include "core/store/clickhouse/encode.h"
 #include "core/store/clickhouse/statement.h"
 #include "core/store/clickhouse/type.h"
+#include "core/value/columns.h"
 #include "core/value/kinds.h"
 
 namespace ysdb::clickhouse {
@@ -17,11 +18,6 @@ const Settings read_settings{
     {"max_threads", "2"},         // one stream is decoded by one thread: more would only wait
     {"max_execution_time", "0"},
 };
-
-const ColumnInfo* column_named(const TableInfo& table, std::string_view name) {
-    const auto found = std::find_if(table.columns.begin(), table.columns.end(), [&](const ColumnInfo& column) { return column.name == name; });
-    return found == table.columns.end() ? nullptr : &*found;
-}
 
 // What is not decoded here is asked for as text; dictionaries as plain values.
 std::string expression(const ColumnInfo& column) {
@@ -35,7 +31,7 @@ std::string expression(const ColumnInfo& column) {
 std::string expressions(const TableInfo& wanted, const TableInfo& actual) {
     std::string columns;
     for (const ColumnInfo& column : wanted.columns) {
-        const ColumnInfo* found = column_named(actual, column.name);
+        const ColumnInfo* found = find_column(actual.columns, column.name);
         if (found == nullptr) throw Error(Code::refused, actual.ref.text() + " has no column " + column.name);
         columns += (columns.empty() ? "" : ", ") + expression(*found);
     }
@@ -45,8 +41,8 @@ std::string expressions(const TableInfo& wanted, const TableInfo& actual) {
 std::string select_statement(const TableInfo& wanted, const TableInfo& actual, const TableFacts& facts, std::string_view condition) {
     std::string sql = "SELECT " + expressions(wanted, actual) + " FROM " + quote(actual.ref);
     if (facts.merges_rows()) sql += " FINAL";
-    if (column_named(actual, deleted_column) != nullptr) sql += " WHERE " + quote(deleted_column) + " = 0";
-    if (!condition.empty()) sql += (column_named(actual, deleted_column) != nullptr ? " AND " : " WHERE ") + std::string(condition);
+    if (find_column(actual.columns, deleted_column) != nullptr) sql += " WHERE " + quote(deleted_column) + " = 0";
+    if (!condition.empty()) sql += (find_column(actual.columns, deleted_column) != nullptr ? " AND " : " WHERE ") + std::string(condition);
     return sql + " FORMAT Native";
 }
 

@@ -4,6 +4,7 @@
 
 #include "core/base/fault.h"
 #include "core/store/clickhouse/statement.h"
+#include "core/value/columns.h"
 
 namespace ysdb::clickhouse {
 
@@ -69,8 +70,8 @@ void check_structure(const TableInfo& source, const TableInfo& target, const Tab
                     "make it ReplacingMergeTree(_version, _is_deleted), or drop it and let ysdb create it");
     }
     const auto type_of = [&](std::string_view column) -> const ColumnInfo* {
-        const auto found = std::find_if(target.columns.begin(), target.columns.end(), [&](const ColumnInfo& c) { return c.name == column && !c.generated; });
-        return found == target.columns.end() ? nullptr : &*found;
+        const ColumnInfo* found = find_column(target.columns, column);
+        return found == nullptr || found->generated ? nullptr : found;
     };
     for (const ColumnInfo& column : source.columns) {
         if (type_of(column.name) == nullptr) throw Error(Code::refused, name + " has no column " + column.name, "ALTER TABLE " + quote(target.ref) + " ADD COLUMN " + quote(column.name) + " " + column_type(column.type));
@@ -106,8 +107,8 @@ void create_staging(const Catalog& catalog, const TableInfo& source, const Table
 std::vector<TargetColumn> targets_of(const TableInfo& rows, const TableInfo& table) {
     std::vector<TargetColumn> targets;
     for (const ColumnInfo& column : rows.columns) {
-        const auto found = std::find_if(table.columns.begin(), table.columns.end(), [&](const ColumnInfo& c) { return c.name == column.name; });
-        if (found == table.columns.end()) throw Error(Code::refused, table.ref.text() + " has no column " + column.name);
+        const ColumnInfo* found = find_column(table.columns, column.name);
+        if (found == nullptr) throw Error(Code::refused, table.ref.text() + " has no column " + column.name);
         targets.push_back({column.name, parse_type(found->type.native)});
     }
     return targets;

@@ -36,5 +36,6 @@ std::unique_ptr<ChangeSink> bus_sink(KafkaStore& store);
 // Another's topics as a bus: BusOptions::format debezium.
 std::unique_ptr<BusReader> open_debezium(KafkaStore& store, const BusOptions& options, Deadline deadline);
 std::unique_ptr<BusReader> open_bus(KafkaStore& store, const BusOptions& options, Deadline deadline);
+std::unique_ptr<BusGroup> look_at_group(KafkaStore& store, const std::string& set, const std::string& group, Deadline deadline);
 
 }  // namespace ysdb::kafka

@@ -235,6 +235,7 @@ public:
     std::unique_ptr<BusReader> open(const BusOptions& options, Deadline deadline) override {
         return options.format == "debezium" ? open_debezium(store_, options, deadline) : open_bus(store_, options, deadline);
     }
+    std::unique_ptr<BusGroup> look_at_group(const std::string& set, const std::string& group, Deadline deadline) override { return kafka::look_at_group(store_, set, group, deadline); }
     void remove(const std::string& set, Deadline deadline) override {
         std::vector<std::string> names;
         for (const std::string& name : {bus_topic(set), shapes_topic(set)}) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/value/columns.h"
 #include "core/value/show.h"
 #include "core/value/text_form.h"
 
@@ -357,8 +358,7 @@ std::string DebeziumEvent::strange_columns(const TableInfo& table) const {
     }
     if (impl_->row->size() == table.columns.size()) return "";
     for (const auto& [name, value] : impl_->row->items()) {
-        const bool known = std::any_of(table.columns.begin(), table.columns.end(), [&](const ColumnInfo& column) { return column.name == name; });
-        if (!known) return "column " + name + " is new in its events";
+        if (find_column(table.columns, name) == nullptr) return "column " + name + " is new in its events";
     }
     return "";
 }

@@ -10,6 +10,7 @@
 #include "core/store/postgres/copy_format.h"
 #include "core/store/postgres/landing.h"
 #include "core/store/postgres/sql_build.h"
+#include "core/value/columns.h"
 #include "core/value/show.h"
 #include "core/value/version_text.h"
 
@@ -50,8 +51,8 @@ Shape shape_of(const TableInfo& source, const TableInfo& target) {
     shape.source = source;
     for (std::size_t i = 0; i < source.columns.size(); ++i) {
         const ColumnInfo& column = source.columns[i];
-        const auto there = std::find_if(target.columns.begin(), target.columns.end(), [&](const ColumnInfo& c) { return c.name == column.name; });
-        if (there == target.columns.end()) throw Error(Code::refused, target.ref.text() + " has no column " + column.name, fmt::format("ALTER TABLE {} ADD COLUMN {} {}", quote(target.ref), quote(column.name), declared_as(column)));
+        const ColumnInfo* there = find_column(target.columns, column.name);
+        if (there == nullptr) throw Error(Code::refused, target.ref.text() + " has no column " + column.name, fmt::format("ALTER TABLE {} ADD COLUMN {} {}", quote(target.ref), quote(column.name), declared_as(column)));
         ColumnInfo sent{"c" + std::to_string(i), sent_as(column), false, {}, 0};
         const auto value = assigned("s." + sent.name, sent.type, there->type);
         if (!value) {

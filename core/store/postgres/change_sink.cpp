@@ -20,6 +20,7 @@
 #include "core/store/postgres/landing_table.h"
 #include "core/store/postgres/sql_build.h"
 #include "core/store/store.h"
+#include "core/value/columns.h"
 #include "core/value/version_text.h"
 
 namespace ysdb::postgres {
@@ -28,14 +29,12 @@ namespace {
 
 using Params = std::vector<std::optional<std::string>>;
 
-// Each file by itself: what is there already may be another role's.
+// The last one that the file makes stands for all: what is there may be another role's, who alone may make them once more.
 void make_tables(Connection& connection, Deadline deadline) {
-    for (const auto& [last, file] : {std::pair{"sync_epochs", "sql/ysdb/postgres/landings.sql"}, std::pair{"sync_landing_types", "sql/ysdb/postgres/landing_types.sql"}}) {
-        if (connection.query("SELECT to_regclass('ysdb." + std::string(last) + "') IS NOT NULL", deadline).row(0).truth(0)) continue;
-        connection.query("BEGIN; SELECT pg_advisory_xact_lock(hashtext('ysdb sync tables'))", deadline);   // two sets may prepare at once
-        connection.query(embedded_file(file), deadline);
-        connection.query("COMMIT", deadline);
-    }
+    if (connection.query("SELECT to_regclass('ysdb.sync_landing_types') IS NOT NULL", deadline).row(0).truth(0)) return;
+    connection.query("BEGIN; SELECT pg_advisory_xact_lock(hashtext('ysdb sync tables'))", deadline);   // two sets may prepare at once
+    connection.query(embedded_file("sql/ysdb/postgres/landings.sql"), deadline);
+    connection.query("COMMIT", deadline);
 }
 
 class Follower final : public ChangeWriter {
@@ -332,7 +331,7 @@ private:
     void alter_frozen(Connection& connection, std::span<const ColumnChange> changes, Deadline deadline) {
         for (const ColumnChange& change : changes) {
             const bool dropped = change.kind == ColumnChange::Kind::dropped;
-            if (dropped || (change.kind == ColumnChange::Kind::renamed && has_column(postgres::describe(connection, place_.store, live_, deadline), change.before))) alter(connection, place_.store, live_, std::span(&change, 1), deadline);
+            if (dropped || (change.kind == ColumnChange::Kind::renamed && find_column(postgres::describe(connection, place_.store, live_, deadline).columns, change.before) != nullptr)) alter(connection, place_.store, live_, std::span(&change, 1), deadline);
         }
     }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/value/columns.h"
 #include "core/value/shape.h"
 
 namespace ysdb::postgres {
@@ -36,12 +37,12 @@ TableInfo told_table(SqlSession& session, const TableRef& ref, const std::vector
         table.columns.push_back(std::move(column));
     }
     for (const std::string& name : key) {
-        const auto at = std::find_if(table.columns.begin(), table.columns.end(), [&](const ColumnInfo& c) { return c.name == name; });
-        if (at == table.columns.end()) {
+        const ColumnInfo* at = find_column(table.columns, name);
+        if (at == nullptr) {
             table.key.clear();   // a part of a key tells no row from another
             break;
         }
-        table.key.push_back(static_cast<std::uint32_t>(at - table.columns.begin()));
+        table.key.push_back(static_cast<std::uint32_t>(at - table.columns.data()));
     }
     for (const std::uint32_t k : table.key) table.columns[k].type.nullable = false;
     return table;
@@ -57,8 +58,8 @@ std::vector<bool> wanted_columns(const TableInfo& table, const LeftOut& left_out
 int ToldShapes::number(const TableRef& table, const std::string& column) const {
     const auto known = known_.find(table);
     if (known == known_.end()) return 0;
-    const auto found = std::find_if(known->second.begin(), known->second.end(), [&](const ColumnInfo& c) { return c.name == column; });
-    return found == known->second.end() ? 0 : found->number;
+    const ColumnInfo* found = find_column(known->second, column);
+    return found == nullptr ? 0 : found->number;
 }
 
 std::string ToldShapes::renamed_since(const TableInfo& table, const TableFacts& later) const {

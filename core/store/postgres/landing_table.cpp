@@ -10,6 +10,7 @@
 #include "core/store/postgres/catalog.h"
 #include "core/store/postgres/landing.h"
 #include "core/store/postgres/sql_build.h"
+#include "core/value/columns.h"
 
 namespace ysdb::postgres {
 
@@ -29,13 +30,9 @@ bool unique_by_key(Connection& connection, const TableRef& live, const Shape& sh
 
 }  // namespace
 
-bool has_column(const TableInfo& table, const std::string& name) {
-    return std::any_of(table.columns.begin(), table.columns.end(), [&](const ColumnInfo& c) { return c.name == name; });
-}
-
 bool stays(const ColumnInfo& column, const TableInfo& table, const SentTypes& before) {
-    const auto there = std::find_if(table.columns.begin(), table.columns.end(), [&](const ColumnInfo& c) { return c.name == column.name; });
-    if (there == table.columns.end()) return false;
+    const ColumnInfo* there = find_column(table.columns, column.name);
+    if (there == nullptr) return false;
     const Type sent = sent_as(column);
     if (!assigned("", sent, there->type)) return false;
     const auto then = before.find(column.name);
@@ -46,8 +43,7 @@ std::vector<std::string> create_statements(const TableInfo& source, const TableR
     std::string columns;
     std::vector<std::string> key;
     for (const ColumnInfo& column : source.columns) {
-        const auto there = std::find_if(like.columns.begin(), like.columns.end(), [&](const ColumnInfo& c) { return c.name == column.name; });
-        columns += quote(column.name) + " " + (stays(column, like, before) ? there->type.native : declared_as(column)) + ", ";
+        columns += quote(column.name) + " " + (stays(column, like, before) ? find_column(like.columns, column.name)->type.native : declared_as(column)) + ", ";
     }
     for (const std::uint32_t k : source.key) key.push_back(source.columns[k].name);
     const std::string name = table.table + "_pkey";
@@ -72,15 +68,11 @@ bool fits(Connection& connection, const std::string& store, const TableRef& live
 
 void make_like(Connection& connection, const std::string& store, const TableRef& live_name, const TableRef& copy_name, const Shape& shape, const SentTypes& sent, Deadline deadline) {
     const TableInfo live = postgres::describe(connection, store, live_name, deadline), copy = postgres::describe(connection, store, copy_name, deadline);
-    const auto find = [](const TableInfo& table, const std::string& name) {
-        return std::find_if(table.columns.begin(), table.columns.end(), [&](const ColumnInfo& c) { return c.name == name; });
-    };
     const std::string alter = "ALTER TABLE " + quote(live_name) + " ", empty = "DELETE FROM " + quote(live_name);
     std::vector<std::string> statements;
     for (std::size_t i = 0; i < shape.names.size(); ++i) {
-        const std::string name = quote(shape.names[i]), type = find(copy, shape.names[i])->type.native;
-        const auto there = find(live, shape.names[i]);
-        if (there == live.columns.end()) {
+        const std::string name = quote(shape.names[i]), type = find_column(copy.columns, shape.names[i])->type.native;
+        if (find_column(live.columns, shape.names[i]) == nullptr) {
             statements.push_back(alter + "ADD COLUMN " + name + " " + type);
         } else if (!stays(shape.source.columns[i], live, sent)) {
             statements.insert(statements.begin(), empty);   // no row's value has to become one of the new type
@@ -112,21 +104,22 @@ void make_like(Connection& connection, const std::string& store, const TableRef&
 void alter(Connection& connection, const std::string& store, const TableRef& table, std::span<const ColumnChange> changes, Deadline deadline) {
     for (const ColumnChange& change : changes) {
         const TableInfo now = postgres::describe(connection, store, table, deadline);
+        const auto has = [&](const std::string& name) { return find_column(now.columns, name) != nullptr; };
         const std::string declared = change.kind == ColumnChange::Kind::added || change.kind == ColumnChange::Kind::retyped ? declared_as({change.column, change.type, false, {}, 0}) : "";
         std::string what;
         switch (change.kind) {
             case ColumnChange::Kind::added: what = "ADD COLUMN IF NOT EXISTS " + quote(change.column) + " " + declared + (change.fill ? " DEFAULT " + literal(*change.fill) + "::" + declared : ""); break;
             case ColumnChange::Kind::dropped: {
                 // What it held stays readable, out of the way of a column that may get its name.
-                if (!has_column(now, change.column)) continue;
+                if (!has(change.column)) continue;
                 std::string name = "_dropped_" + change.column;
-                for (int n = 2; has_column(now, name); ++n) name = "_dropped_" + change.column + "_" + std::to_string(n);
+                for (int n = 2; has(name); ++n) name = "_dropped_" + change.column + "_" + std::to_string(n);
                 run_all(connection, {"ALTER TABLE " + quote(table) + " ALTER COLUMN " + quote(change.column) + " DROP NOT NULL"}, deadline);
                 what = "RENAME COLUMN " + quote(change.column) + " TO " + quote(name);
                 break;
             }
             case ColumnChange::Kind::renamed:
-                if (!has_column(now, change.before) && has_column(now, change.column)) continue;
+                if (!has(change.before) && has(change.column)) continue;
                 what = "RENAME COLUMN " + quote(change.before) + " TO " + quote(change.column);
                 break;
             case ColumnChange::Kind::retyped: what = "ALTER COLUMN " + quote(change.column) + " TYPE " + declared + " USING " + quote(change.column) + "::" + declared; break;

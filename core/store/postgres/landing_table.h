@@ -20,7 +20,6 @@ using SentTypes = std::map<std::string, std::string>;
 // Whether a column that is there keeps its type. One that takes only some of the values (a number's column some texts) was chosen for what the
 // source had: when that is of another type since, it no longer counts.
 bool stays(const ColumnInfo& column, const TableInfo& table, const SentTypes& before);
-bool has_column(const TableInfo& table, const std::string& name);
 
 // A table with the source's columns and key. Columns that stay as they are in `like` keep its types.
 std::vector<std::string> create_statements(const TableInfo& source, const TableRef& table, const TableInfo& like, const SentTypes& before);

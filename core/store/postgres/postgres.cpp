@@ -15,6 +15,7 @@
 #include "core/store/postgres/sql_build.h"
 #include "core/store/postgres/trigger_capture.h"
 #include "core/store/postgres/wal_capture.h"
+#include "core/value/columns.h"
 
 namespace ysdb::postgres {
 
@@ -133,8 +134,8 @@ private:
         TableInfo actual = postgres::describe(session, name(), table.ref, deadline);
         std::vector<ColumnInfo> chosen;
         for (const ColumnInfo& wanted : table.columns) {
-            const auto found = std::find_if(actual.columns.begin(), actual.columns.end(), [&](const ColumnInfo& c) { return c.name == wanted.name; });
-            if (found == actual.columns.end()) throw Error(Code::refused, "store '" + name() + "': " + actual.ref.text() + " has no column " + wanted.name);
+            const ColumnInfo* found = find_column(actual.columns, wanted.name);
+            if (found == nullptr) throw Error(Code::refused, "store '" + name() + "': " + actual.ref.text() + " has no column " + wanted.name);
             if (!fits(wanted.type, found->type)) {
                 throw Error(Code::refused, "store '" + name() + "': column " + actual.ref.text() + "." + wanted.name + " is " + found->type.native + ", which these rows do not fit");
             }

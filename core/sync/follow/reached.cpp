@@ -6,7 +6,6 @@
 
 #include "core/base/retry.h"
 #include "core/base/text.h"
-#include "core/store/kafka/bus_group.h"
 #include "core/sync/sets.h"
 
 namespace ysdb::sync {
@@ -65,11 +64,12 @@ std::string not_told(const Wait& wait, SyncState& state, const std::string& told
 
 // What is committed by the group is durable in every sink of the set, whoever wrote it.
 void wait_for_members(const Wait& wait, const std::string& bus) {
-    kafka::BusGroup group(kafka::as_kafka(wait.context.stores.get(bus)), wait.set.name, "ysdb." + wait.set.name, wait.context.deadline());
+    const std::string name = group_of(wait.set.name);
+    const auto group = bus_at(wait.context, wait.set.name, bus).look_at_group(wait.set.name, name, wait.context.deadline());
     wait.until([&]() -> std::string {
-        const auto behind = group.behind(wait.context.deadline());
+        const auto behind = group->behind(wait.context.deadline());
         if (behind == 0) return "";
-        return behind ? fmt::format("group {} has {} records of the bus still to commit", group.name(), *behind) : "group " + group.name() + " has committed nothing: no member of it (ysdb sync run --from " + bus + ") has been here";
+        return behind ? fmt::format("group {} has {} records of the bus still to commit", name, *behind) : "group " + name + " has committed nothing: no member of it (ysdb sync run --from " + bus + ") has been here";
     });
 }
 

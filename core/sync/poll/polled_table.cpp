@@ -28,9 +28,7 @@ std::vector<std::string> names_of(const TableInfo& table) {
 }
 
 std::uint32_t place_of(const TableInfo& table, const std::string& name, const std::string& what) {
-    for (std::uint32_t i = 0; i < table.columns.size(); ++i) {
-        if (table.columns[i].name == name) return i;
-    }
+    if (const ColumnInfo* column = find_column(table.columns, name)) return static_cast<std::uint32_t>(column - table.columns.data());
     const std::vector<std::string> names = names_of(table);
     throw Error(Code::refused, table.ref.text() + " has no column '" + name + "', its " + what + did_you_mean(name, names), "its columns: " + join(names, ", "));
 }
@@ -51,13 +49,12 @@ void append_cell(std::string& out, const Batch& rows, std::size_t row, std::size
 // A read that is told row by row needs names only: whatever else is different, every row is.
 std::vector<ColumnChange> changes_between(const std::vector<ColumnInfo>& before, const std::vector<ColumnInfo>& now) {
     std::vector<ColumnChange> changes;
-    const auto find = [](const std::vector<ColumnInfo>& columns, const std::string& name) { return std::find_if(columns.begin(), columns.end(), [&](const ColumnInfo& c) { return c.name == name; }); };
     for (const ColumnInfo& old : before) {
-        if (find(now, old.name) == now.end()) changes.push_back({ColumnChange::Kind::dropped, old.name});
+        if (find_column(now, old.name) == nullptr) changes.push_back({ColumnChange::Kind::dropped, old.name});
     }
     for (const ColumnInfo& column : now) {
-        const auto old = find(before, column.name);
-        if (old == before.end()) changes.push_back({ColumnChange::Kind::added, column.name, {}, column.type, {}});
+        const ColumnInfo* old = find_column(before, column.name);
+        if (old == nullptr) changes.push_back({ColumnChange::Kind::added, column.name, {}, column.type, {}});
         else if (old->type.native != column.type.native) changes.push_back({ColumnChange::Kind::retyped, column.name, {}, column.type, {}});
     }
     return changes;
