@@ -101,6 +101,8 @@ public:
     virtual ~SourceSnapshot() = default;
     virtual std::uint64_t position() const = 0;   // the LSN read with the snapshot
     virtual std::string describe() const = 0;     // "0/1A2B3C4"
+    // Whether somebody waits for what it holds, and others behind him: it is better given up, if whoever reads can go on with another. Thread-safe.
+    virtual bool waited_for(Deadline /*deadline*/) { return false; }
 };
 
 // A part of a table that one worker reads: the driver's own words.

@@ -152,6 +152,34 @@ TEST_CASE("whoever wants a table for himself while it is copied waits for a view
     CHECK(site.equal());
 }
 
+TEST_CASE("whoever waits to alter a table that is copied gets it between two ranges, not when the view is old") {
+    SyncSite site("\"public.t\"");
+    site.source("CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT g, repeat('x', 100) || g FROM generate_series(1, 100000) g; ANALYZE t");
+    Running run(site, {"sync", "run", "--workers", "2", "--range-rows", "1000"});
+    const auto ranges_done = [&] { return site.ask_source("SELECT count(*) FROM ysdb.sync_copied_ranges").row(0).integer(0); };
+    REQUIRE(wait_until([&] { return site.state("public.t") == "copying" && ranges_done() > 1; }));
+    const auto waits = [&] { return site.ask_source("SELECT count(*) FROM pg_locks WHERE relation = 't'::regclass AND waitstart < clock_timestamp() - interval '2 seconds'").row(0).integer(0) == 1; };
+    const auto pause = site.source_session();
+    pause->query("BEGIN; LOCK TABLE ysdb.sync_copied_ranges IN SHARE MODE", SyncSite::soon());   // the copy stands still, with its readers' locks on the table
+    std::int64_t done = -1;
+    std::jthread other([&] {
+        const auto session = site.source_session();
+        session->query("BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE", SyncSite::soon());
+        done = session->query("SELECT count(*) FROM ysdb.sync_copied_ranges", SyncSite::soon()).row(0).integer(0);
+        session->query("COMMIT", SyncSite::soon());
+    });
+    CHECK(wait_until(waits));   // for longer than the copy asks once
+    pause->query("COMMIT", SyncSite::soon());
+    other.join();
+    CHECK(done > 1);
+    CHECK(done < 50);   // of about a hundred
+    CHECK(wait_until([&] { return site.state("public.t") == "following"; }));
+    run.signal(SIGINT);
+    CAPTURE(run.log());
+    CHECK(run.wait() == 130);
+    CHECK(site.equal());
+}
+
 TEST_CASE("a table that was rewritten, or got other columns, before its copy was taken up is copied from the start") {
     Copying copy;
     for (const std::string change : {"VACUUM FULL t1", "ALTER TABLE t ADD n int DEFAULT 5; UPDATE t SET n = 6 WHERE id % 3 = 0", "TRUNCATE t2", "ALTER TABLE t ALTER v TYPE varchar",

@@ -135,8 +135,7 @@ std::unique_ptr<Connection> Snapshot::start_reading(const std::string& copy, con
         } catch (const Error& error) {
             if (error.server_code() != lock_not_available) throw;
             if (waited_for(deadline)) {
-                Error told(error.code(), table.ref.text() + ": somebody waits for a lock on it that the view of its copy holds, and the copy would wait behind", "run the same command again");
-                throw told.with_server_code(error.server_code()).with_retryable();
+                throw Error(Code::locked, table.ref.text() + ": somebody waits for a lock on it that the view of its copy holds, and the copy would wait behind", "run the same command again").with_retryable();
             }
         }
     }

@@ -24,11 +24,12 @@ public:
 
     std::uint64_t position() const override { return lsn_; }
     std::string describe() const override { return lsn_text_; }
+    bool waited_for(Deadline deadline) override;
     std::vector<ReadRange> ranges(const TableInfo& table, std::uint64_t rows_per_range, Deadline deadline);
+    // Throws Error(locked, retryable) before its first row where somebody waits for this view's locks whom the reader would have to wait for: nothing but
+    // giving the view up helps.
     void read(const TableInfo& table, const ReadRange& range, std::size_t batch_bytes, Millis idle, std::stop_token stop,
               const std::function<void(Batch&)>& consume, const std::function<void(RejectedRow)>& rejected);
-    // read() throws Error(rejected), server_code() lock_not_available, before its first row where somebody waits for this view's locks whom the reader
-    // would have to wait for: nothing but giving the view up helps.
 
 private:
     Snapshot(Target target, std::string label) : target_(std::move(target)), label_(std::move(label)) {}
@@ -36,7 +37,6 @@ private:
     void give_back(std::unique_ptr<Connection> reader);
     std::unique_ptr<Connection> start_reading(const std::string& copy, const TableInfo& table, Millis idle);
     void hold(std::span<const TableRef> tables, Deadline deadline);
-    bool waited_for(Deadline deadline);
 
     Target target_;
     std::string label_;

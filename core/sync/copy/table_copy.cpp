@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <atomic>
 #include <mutex>
-#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -16,7 +15,7 @@ namespace ysdb::sync {
 
 namespace {
 
-constexpr std::string_view lock_not_available = "55P03";   // PostgreSQL's
+constexpr Millis look_every{1'000};   // whether somebody waits for the view
 constexpr RetryPolicy insert_retries{5, Millis(200), Millis(5'000)};
 
 class Copier {
@@ -41,7 +40,7 @@ private:
                 const std::size_t next = next_++;
                 if (next >= copy_.ranges.size() || halt_.stop_requested()) return;
                 if (!copy_range_unless_waited_for(next)) return;
-            } while (SteadyClock::now() < copy_.until && !waited_for_);
+            } while (SteadyClock::now() < copy_.until && !in_the_way());
         } catch (...) {
             const std::lock_guard lock(mutex_);
             if (!error_) error_ = std::current_exception();
@@ -55,11 +54,28 @@ private:
             copy_range(index);
             return true;
         } catch (const Error& error) {
-            if (error.server_code() != lock_not_available || copy_.until == SteadyClock::time_point::max()) throw;
-            context_.log.info("sync.copy", {{"table", copy_.table.ref.text()}, {"view", "given up: somebody waits for a lock that it holds"}});
-            waited_for_ = true;
+            if (error.code() != Code::locked || !may_give_up_view()) throw;
+            give_up_view();
             return false;
         }
+    }
+
+    bool may_give_up_view() const { return copy_.until != SteadyClock::time_point::max(); }
+
+    void give_up_view() {
+        if (!waited_for_.exchange(true)) context_.log.info("sync.copy", {{"table", copy_.table.ref.text()}, {"view", "given up: somebody waits for a lock that it holds"}});
+    }
+
+    // Who waits to alter the table keeps everybody else from it meanwhile.
+    bool in_the_way() {
+        if (!may_give_up_view() || waited_for_) return waited_for_;
+        {
+            const std::lock_guard lock(mutex_);
+            if (SteadyClock::now() - looked_at_ < look_every) return false;
+            looked_at_ = SteadyClock::now();
+        }
+        if (copy_.snapshot.waited_for(context_.deadline())) give_up_view();
+        return waited_for_;
     }
 
     void reject(const RejectedRow& row) {
@@ -116,7 +132,8 @@ private:
     std::stop_source halt_;
     std::atomic<std::size_t> next_{0};
     std::atomic<bool> waited_for_{false};
-    std::mutex mutex_;
+    std::mutex mutex_;   // guards what follows
+    SteadyClock::time_point looked_at_ = SteadyClock::now();
     std::exception_ptr error_;
 };
 

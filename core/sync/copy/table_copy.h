@@ -24,7 +24,7 @@ struct TableCopy {
     std::size_t batch_bytes = 8u << 20;
     std::function<void(RejectedRow)> rejected;   // from any worker
     ProgressTask& progress;
-    SteadyClock::time_point until = SteadyClock::time_point::max();   // no range is begun after this but a worker's first, nor once the view is in somebody's way
+    SteadyClock::time_point until = SteadyClock::time_point::max();   // no range is begun after this but a worker's first, nor once somebody waits for the view
     std::function<void(std::size_t range, std::uint64_t rows, std::uint64_t rejected)> range_done = {};   // its rows were applied; from any worker
 };
 
