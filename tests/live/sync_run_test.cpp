@@ -116,6 +116,28 @@ TEST_CASE("a column that only its text tells is told right when it comes while c
     CHECK(site.equal());
 }
 
+TEST_CASE("a source that does not answer what it is asked is given up and asked again when --timeout says so") {
+    for (const std::string capture : {"wal", "trigger"}) {
+        CAPTURE(capture);
+        SyncSite site("\"public.t\", \"public.u\"", "", capture);
+        site.source("CREATE TABLE t (id int PRIMARY KEY, v text); CREATE TABLE u (id int PRIMARY KEY)");
+        site.catch_up();
+        Running running(site, {"sync", "run", "--timeout", "1s"});
+        site.source("INSERT INTO u VALUES (1)");
+        REQUIRE(site.arrives("u_current", 1));   // it reads
+        const auto session = site.source_session();
+        // What a row's first change has it ask for; what it asks all the time.
+        session->query("BEGIN; LOCK TABLE " + std::string(capture == "wal" ? "pg_description" : "cdc.ticks") + " IN ACCESS EXCLUSIVE MODE", SyncSite::soon());
+        site.source("INSERT INTO t VALUES (2, 'b')");
+        CHECK_MESSAGE(wait_until([&] { return running.log().find("warning sync.source") != std::string::npos; }, Millis(15'000)), running.log());
+        session->query("COMMIT", SyncSite::soon());
+        CHECK(site.arrives("t_current WHERE id = 2", 1));
+        running.signal(SIGTERM);
+        CHECK(running.wait() == 143);
+        CHECK(site.equal());
+    }
+}
+
 TEST_CASE("generated columns, which the stream leaves out, are left out of copy and comparison alike") {
     SyncSite site;
     site.source("CREATE TABLE t (id int PRIMARY KEY, a int, twice int GENERATED ALWAYS AS (a * 2) STORED, b text); INSERT INTO t (id, a, b) SELECT g, g, 'b' FROM generate_series(1, 10) g");

@@ -70,7 +70,7 @@ void ReplicationStream::send_feedback(bool want_answer) {
     append_big(message, acknowledged_);
     append_big(message, unix_micros_now() - epoch_micros);
     message += want_answer ? '\1' : '\0';
-    connection_->write_copy(message.data(), message.size(), Millis(30'000));
+    connection_->write_copy(message.data(), message.size(), answer_within_);
     fed_back_ = SteadyClock::now();
     fed_back_position_ = acknowledged_;
     if (want_answer && !asked_) asked_ = fed_back_;

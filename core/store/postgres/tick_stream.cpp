@@ -17,7 +17,6 @@ namespace {
 
 using Params = std::vector<std::optional<std::string>>;
 
-constexpr Millis call{30'000};            // limit of a query
 constexpr Millis sorting{600'000};        // of a large tick, before its first change comes
 
 // The fields of one row of COPY BINARY.
@@ -54,9 +53,9 @@ private:
 
 }  // namespace
 
-TickStream::TickStream(const Target& target, const std::string& set, std::uint64_t start, Deadline deadline)
-    : session_(Connection::open(target, "ysdb sync " + set + " log", deadline)), changes_(Connection::open(target, "ysdb sync " + set + " changes", deadline)), told_(start) {
-    const Deadline asking = Deadline::after(call);   // what is left of `deadline` was for connecting
+TickStream::TickStream(const Target& target, const std::string& set, std::uint64_t start, Millis answer_within, Deadline deadline)
+    : answer_within_(answer_within), session_(Connection::open(target, "ysdb sync " + set + " log", deadline)), changes_(Connection::open(target, "ysdb sync " + set + " changes", deadline)), told_(start) {
+    const Deadline asking = Deadline::after(answer_within_);
     for (Connection* each : {session_.get(), changes_.get()}) {
         use_text_settings(*each, asking);
         each->query("SET enable_seqscan = off; SET idle_session_timeout = 0", asking);   // a log that grows fast has no statistics
@@ -67,7 +66,7 @@ TickStream::TickStream(const Target& target, const std::string& set, std::uint64
 }
 
 bool TickStream::begin() {
-    const Deadline deadline = Deadline::after(call);
+    const Deadline deadline = Deadline::after(answer_within_);
     SqlResult next = after_told(deadline);
     if (next.rows() == 0) {
         const SqlResult looked = session_->query("SELECT CASE WHEN is_called THEN last_value ELSE 0 END, pg_snapshot_xmin(pg_current_snapshot()) FROM cdc.change_sequence", deadline);
@@ -101,12 +100,13 @@ void TickStream::read_from(const SqlRow& next, Deadline deadline) {
     if (!earlier.row(0).null(1)) sql += " UNION ALL " + select + "= ANY ('{" + earlier.row(0).text(1) + "}'::xid8[])";
     changes_->start_copy_out("COPY (SELECT relation, what, shape, old_text, new_text, timestamp FROM (" + sql + ") changes ORDER BY sequence) TO STDOUT (FORMAT binary)", deadline);
     header_ = true;
+    sorted_ = false;
     tick_ = static_cast<std::uint64_t>(next.integer(0));
 }
 
 std::optional<LoggedChange> TickStream::next(std::stop_token stop) {
     while (true) {
-        std::string_view message = changes_->read_copy(sorting, stop);
+        std::string_view message = changes_->read_copy(sorted_ ? answer_within_ : sorting, stop);
         if (message.empty()) break;
         if (std::exchange(header_, false)) {
             message.remove_prefix(std::min<std::size_t>(19, message.size()));
@@ -114,6 +114,7 @@ std::optional<LoggedChange> TickStream::next(std::stop_token stop) {
         }
         CopiedRow row(message);
         if (row.trailer()) continue;
+        sorted_ = true;
         LoggedChange change;
         change.relation = static_cast<std::uint32_t>(row.number());
         if (const auto operation = row.field(); operation && !operation->empty()) change.operation = operation->front();

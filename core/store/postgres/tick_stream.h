@@ -26,8 +26,8 @@ struct LoggedChange {
 // that is none of the log's.
 class TickStream {
 public:
-    // Goes on behind the tick `start`. Throws Error(refused) where that is gone.
-    TickStream(const Target& target, const std::string& set, std::uint64_t start, Deadline deadline);
+    // Goes on behind the tick `start`; `answer_within`: limit of each question, `deadline` that of connecting. Throws Error(refused) where that is gone.
+    TickStream(const Target& target, const std::string& set, std::uint64_t start, Millis answer_within, Deadline deadline);
     Connection& session() { return *session_; }
     // Whose changes are read: their oids, with commas between. Before the first tick.
     void follow(std::string relations) { relations_ = std::move(relations); }
@@ -45,6 +45,7 @@ private:
     SqlResult after_told(Deadline deadline);
     void read_from(const SqlRow& next, Deadline deadline);
 
+    Millis answer_within_;
     std::unique_ptr<Connection> session_, changes_;
     std::string relations_;
     std::uint64_t told_ = 0, tick_ = 0;
@@ -53,6 +54,7 @@ private:
     std::uint64_t drawn_before_ = 0;          // every transaction that drew a number up to there has a lower id
     bool settled_ = false;                    // and all of those have ended
     bool header_ = false;                     // of the COPY, still to come
+    bool sorted_ = false;                     // its first row has come
 };
 
 }  // namespace ysdb::postgres

@@ -31,7 +31,6 @@ constexpr Millis poll_every{20};
 constexpr Millis acknowledge_every{1'000};
 constexpr Millis tend_every{60'000};
 constexpr Millis watch_every{2'000};
-constexpr Millis call{30'000};            // limit of a query
 constexpr const char* other_table = "the table is gone, or has another name now";
 
 struct Followed {
@@ -52,9 +51,9 @@ struct Followed {
 class TriggerSource final : public ChangeSource {
 public:
     TriggerSource(const Target& target, CaptureOptions options, std::function<void()> mend, Deadline deadline)
-        : options_(std::move(options)), mend_(std::move(mend)), ticks_(target, options_.set, options_.start, deadline), session_(ticks_.session()), shapes_(std::move(options_.known), options_.left_out), acknowledged_(options_.start) {
-        find_tables(Deadline::after(call));   // what is left of `deadline` was for connecting
-        tend_log(session_, Deadline::after(call));
+        : options_(std::move(options)), mend_(std::move(mend)), ticks_(target, options_.set, options_.start, options_.answer_within, deadline), session_(ticks_.session()), shapes_(std::move(options_.known), options_.left_out), acknowledged_(options_.start) {
+        find_tables(asking());
+        tend_log(session_, asking());
         tended_ = SteadyClock::now();
     }
 
@@ -88,18 +87,21 @@ public:
         const auto now = SteadyClock::now();
         if (position > acknowledged_ && (at_once || now - acknowledged_at_ > acknowledge_every)) {
             fault::point("sync.trigger.acknowledge.before");
-            session_.query("UPDATE cdc.sets SET position = greatest(position, $2) WHERE set_name = $1", Params{options_.set, std::to_string(position)}, Deadline::after(call));
+            session_.query("UPDATE cdc.sets SET position = greatest(position, $2) WHERE set_name = $1", Params{options_.set, std::to_string(position)}, asking());
             fault::point("sync.trigger.acknowledge.after");
             acknowledged_ = position;
             acknowledged_at_ = now;
         }
         if (now - tended_ > tend_every) {
-            tend_log(session_, Deadline::after(call));
+            tend_log(session_, asking());
             tended_ = now;
         }
     }
 
 private:
+    // Limit of a question.
+    Deadline asking() const { return Deadline::after(options_.answer_within); }
+
     void find_tables(Deadline deadline) {
         for (const TableRef& table : options_.tables) {
             const SqlResult found = session_.query("SELECT relation::bigint, relation = coalesce(to_regclass($3)::oid, 0) FROM cdc.captured WHERE set_name = $1 AND table_name = $2",
@@ -130,7 +132,7 @@ private:
         const SqlResult captured = session_.query(
             "SELECT k.relation::bigint, coalesce(n.nspname || '.' || c.relname = k.table_name, false) FROM cdc.captured k LEFT JOIN pg_class c ON c.oid = k.relation"
             " LEFT JOIN pg_namespace n ON n.oid = c.relnamespace WHERE k.set_name = $1",
-            Params{options_.set}, Deadline::after(call));
+            Params{options_.set}, asking());
         std::set<std::uint32_t> there;
         for (std::size_t i = 0; i < captured.rows(); ++i) {
             if (captured.row(i).truth(1)) there.insert(static_cast<std::uint32_t>(captured.row(i).integer(0)));
@@ -139,7 +141,7 @@ private:
             if (!table.halted && !there.contains(oid)) halt(table, other_table);
         }
         const SqlResult dead = session_.query("SELECT k.relation::bigint FROM cdc.captured k JOIN pg_class c ON c.oid = k.relation WHERE k.set_name = $1 AND NOT " + std::string(triggers_fire), Params{options_.set},
-                                               Deadline::after(call));
+                                               asking());
         bool any = false;
         for (std::size_t i = 0; i < dead.rows(); ++i) {
             const auto found = tables_.find(static_cast<std::uint32_t>(dead.row(i).integer(0)));
@@ -168,7 +170,7 @@ private:
             table.noted.reset();
         }
         const SqlResult gaps = session_.query("SELECT relation::bigint FROM cdc.captured WHERE set_name = $1 AND gap > $2 AND gap <= $3",
-                                              Params{options_.set, std::to_string(before), std::to_string(ticks_.tick())}, Deadline::after(call));
+                                              Params{options_.set, std::to_string(before), std::to_string(ticks_.tick())}, asking());
         for (std::size_t i = 0; i < gaps.rows(); ++i) {
             const auto found = tables_.find(static_cast<std::uint32_t>(gaps.row(i).integer(0)));
             if (found != tables_.end() && wanted(found->second)) halt(found->second, "its triggers were gone for a time: changes are missing");
@@ -287,7 +289,7 @@ private:
         if (!table.checked && !partitions_alike(table)) return false;
         if (shape != 0 && shape == table.shape) return true;
         const std::uint32_t oid = table.oid;
-        const Deadline deadline = Deadline::after(call);
+        const Deadline deadline = asking();
         // Registered now, should no writer have done so. Once a batch: every row of a transaction that cannot say what it wrote comes here.
         if (!table.noted) table.noted = session_.query("SELECT cdc.note_shape($1::bigint::oid)", Params{std::to_string(oid)}, deadline).row(0).integer(0);
         const std::int64_t now = *table.noted;
@@ -334,7 +336,7 @@ private:
     void keep_earlier_fills(std::uint32_t oid, TableFacts& facts) {
         const bool unsure = std::any_of(facts.columns.begin(), facts.columns.end(), [&](const auto& column) { return column.second.has_default && !facts.added.contains(column.first); });
         if (!unsure) return;
-        const SqlResult noted = session_.query("SELECT facts FROM cdc.shapes WHERE relation = $1::bigint::oid", Params{std::to_string(oid)}, Deadline::after(call));
+        const SqlResult noted = session_.query("SELECT facts FROM cdc.shapes WHERE relation = $1::bigint::oid", Params{std::to_string(oid)}, asking());
         for (std::size_t i = 0; i < noted.rows(); ++i) keep_fills(parse_facts(noted.row(i).text(0)).second, facts);
     }
 
@@ -345,7 +347,7 @@ private:
             "SELECT l.relid::regclass::text FROM pg_partition_tree($1::bigint::oid::regclass) l WHERE"
             " (SELECT array_agg(attname ORDER BY attnum) FROM pg_attribute WHERE attrelid = l.relid AND attnum > 0 AND NOT attisdropped) IS DISTINCT FROM"
             " (SELECT array_agg(attname ORDER BY attnum) FROM pg_attribute WHERE attrelid = $1::bigint::oid AND attnum > 0 AND NOT attisdropped) LIMIT 1",
-            Params{std::to_string(table.oid)}, Deadline::after(call));
+            Params{std::to_string(table.oid)}, asking());
         return other.rows() == 0 || halt(table, "partition " + other.row(0).text(0) + " has its columns in another order");
     }
 
