@@ -140,7 +140,7 @@ void Lanes::begin_next(Round& round, Node& node) {
 bool Lanes::begin_on(Round& round, Node& node, Lane& lane) {
     if (lane.connection && !lane.connection->reusable()) {
         cluster_.doubt(node.at);
-        if (node.used) lost(node);
+        if (node.used) lost(node, "the connection broke");
         lane.connection.reset();
     }
     if (!lane.connection) {
@@ -223,54 +223,69 @@ bool Lanes::turned_away(Round& round, Node& node, Lane& lane, const std::vector<
     return false;
 }
 
-void Lanes::lost(const Node& node) const {
-    throw Error(Code::connect, "store '" + store_.name() + "': the connection to " + node.at.text() + " broke before a replica had its rows", "they are told again").with_retryable();
+void Lanes::lost(const Node& node, const std::string& what) const {
+    throw Error(Code::connect, "store '" + store_.name() + "': " + what + " before a replica had its rows (" + node.at.text() + ")", "they are told again").with_retryable();
+}
+
+// Writes something into one of the node's slots, and asks what the node is. Another slot each time: one may be on its way.
+Lanes::Lane& Lanes::mark(Node& node, const SlotMap& map) {
+    const auto lane = std::find_if(node.lanes.begin(), node.lanes.end(), [](const Lane& each) { return each.connection && each.connection->reusable(); });
+    if (lane == node.lanes.end()) lost(node, "the connection broke");
+    const auto index = std::find(map.masters.begin(), map.masters.end(), node.at) - map.masters.begin();
+    std::size_t slot = ++settled_ * 7919 % slot_count, passed = 0;
+    for (; map.owners[slot] != index && passed < slot_count; ++passed) slot = (slot + 1) % slot_count;
+    if (passed == slot_count) lost(node, "the server gave up its last slot");
+    CommandBytes mark;
+    mark.add("SET", "ysdb:settled:{" + slot_tag(static_cast<std::uint16_t>(slot)) + "}", "", "PX", "60000");
+    mark.add("ROLE");
+    lane->connection->start(mark, "mark what is written");
+    return *lane;
 }
 
 // Any write makes WAIT wait for all that the server has written until then, over whichever connection.
 void Lanes::settle(Deadline deadline) {
-    std::vector<std::pair<Node*, Lane*>> used;
+    std::vector<Node*> used;
+    for (const auto& node : nodes_) {
+        if (node->used) used.push_back(node.get());
+    }
     try {
-        const auto map = cluster_.map(deadline);
-        for (const auto& node : nodes_) {
-            if (!node->used) continue;
-            const auto lane = std::find_if(node->lanes.begin(), node->lanes.end(), [](const Lane& each) { return each.connection && each.connection->reusable(); });
-            if (lane == node->lanes.end()) lost(*node);
-            const auto index = std::find(map->masters.begin(), map->masters.end(), node->at) - map->masters.begin();
-            // Another slot each time: this one may be on its way.
-            std::size_t slot = ++settled_ * 7919 % slot_count, passed = 0;
-            for (; map->owners[slot] != index && passed < slot_count; ++passed) slot = (slot + 1) % slot_count;
-            if (passed == slot_count) lost(*node);
-            CommandBytes mark;
-            mark.add("SET", "ysdb:settled:{" + slot_tag(static_cast<std::uint16_t>(slot)) + "}", "", "PX", "60000");
-            mark.add("ROLE");
-            lane->connection->start(mark, "mark what is written");
-            used.emplace_back(node.get(), &*lane);
-        }
         std::vector<std::pair<Node*, Lane*>> waited;
-        const Millis wait = std::max(Millis(1), deadline.left() * 3 / 4);  // so that its answer comes in time
-        for (const auto& [node, lane] : used) {
-            const auto replies = lane->connection->finish(deadline);
-            for (const Reply& reply : replies) {
-                if (parse_redirection(reply.text, node->at) || means_another_time(reply.text)) lost(*node);
-                store_.check("mark what is written", reply);
+        for (std::vector<Node*> left = used; !left.empty();) {
+            const auto map = cluster_.map(deadline);
+            std::vector<std::pair<Node*, Lane*>> marked;
+            for (Node* const node : left) marked.emplace_back(node, &mark(*node, *map));
+            left.clear();
+            for (const auto& [node, lane] : marked) {
+                const auto replies = lane->connection->finish(deadline);
+                const Reply &written = replies[0], &role = replies[1];
+                store_.check("mark what is written", role);
+                if (role.elements.size() < 3 || role.elements[0].text != "master") lost(*node, "the server became another's replica");
+                const auto to = parse_redirection(written.text, node->at);
+                if (to || means_another_time(written.text)) {   // of that slot alone, where the server is still a master
+                    if (deadline.left() <= Cluster::pause) lost(*node, "no slot of the server took a mark (" + written.text + ")");
+                    if (to && !to->ask) cluster_.moved(*to, map->number);
+                    if (!to) std::this_thread::sleep_for(Cluster::pause);
+                    left.push_back(node);
+                    continue;
+                }
+                store_.check("mark what is written", written);
+                if (role.elements[2].elements.empty()) continue;   // it has no replica
+                CommandBytes ask;
+                ask.add("WAIT", "1", std::to_string(std::max(Millis(1), deadline.left() * 3 / 4).count()));   // so that its answer comes in time
+                lane->connection->start(ask, "WAIT");
+                waited.emplace_back(node, lane);
             }
-            if (replies[1].elements.size() < 3 || replies[1].elements[2].elements.empty()) continue;
-            CommandBytes ask;
-            ask.add("WAIT", "1", std::to_string(wait.count()));
-            lane->connection->start(ask, "WAIT");
-            waited.emplace_back(node, lane);
         }
         for (const auto& [node, lane] : waited) {
             const Reply reply = std::move(lane->connection->finish(deadline).front());
-            if (reply.is_error()) lost(*node);
+            if (reply.is_error()) lost(*node, "the server ended the wait (" + reply.text + ")");
             if (reply.integer == 0) {
                 throw Error(Code::connect, "store '" + store_.name() + "': no replica took the rows in time (" + node->at.text() + ")", "are the master's replicas running and in reach?").with_retryable();
             }
         }
-        for (const auto& [node, _] : used) node->used = false;
+        for (Node* const node : used) node->used = false;
     } catch (...) {
-        for (const auto& [node, _] : used) cluster_.doubt(node->at);
+        for (const Node* const node : used) cluster_.doubt(node->at);
         nodes_.clear();
         throw;
     }

@@ -66,12 +66,13 @@ private:
     void advance(Round& round, Node& node, Lane& lane);
     // Whether the replies tell that nothing was done, and it is to be begun anew.
     bool turned_away(Round& round, Node& node, Lane& lane, const std::vector<Reply>& replies);
-    [[noreturn]] void lost(const Node& node) const;
+    [[noreturn]] void lost(const Node& node, const std::string& what) const;
+    Lane& mark(Node& node, const SlotMap& map);
 
     RedisStore& store_;
     Cluster& cluster_;
     std::vector<std::unique_ptr<Node>> nodes_;
-    std::size_t settled_ = 0;                   // how often: which slot the next mark goes to
+    std::size_t settled_ = 0;                   // marks so far: which slot the next one goes to
 };
 
 }  // namespace ysdb::redis
