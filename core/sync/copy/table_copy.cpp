@@ -74,7 +74,11 @@ private:
             if (SteadyClock::now() - looked_at_ < look_every) return false;
             looked_at_ = SteadyClock::now();
         }
-        if (copy_.snapshot.waited_for(context_.deadline())) give_up_view();
+        try {
+            if (copy_.snapshot.waited_for(context_.deadline())) give_up_view();
+        } catch (const Error& error) {
+            context_.log.debug("sync.copy", {{"table", copy_.table.ref.text()}, {"view", error.message()}});   // no connection to spare, maybe: rows can be read all the same
+        }
         return waited_for_;
     }
 
