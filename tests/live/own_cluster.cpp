@@ -18,17 +18,21 @@ Deadline soon() { return Deadline::after(Millis(20'000)); }
 
 }  // namespace
 
-OwnCluster::OwnCluster(const std::vector<std::string>& settings, bool replicas) {
+OwnCluster::OwnCluster(const std::vector<std::string>& settings, bool replicas, const Authority* authority) : tls_ca_(authority == nullptr ? "" : authority->file()) {
     // Theirs come last: of two lines Redis takes the later.
     std::vector<std::string> lines{"cluster-enabled yes", "cluster-config-file nodes.conf", "cluster-node-timeout 1000", "cluster-replica-validity-factor 0", "save ''", "repl-diskless-sync-delay 0"};
+    if (authority != nullptr) {
+        const Certificate own = authority->issue("cluster", "IP:127.0.0.1");
+        lines.insert(lines.end(), {"tls-port PORT", "tls-cluster yes", "tls-replication yes", "tls-auth-clients no", "tls-cert-file " + own.file, "tls-key-file " + own.key_file, "tls-ca-cert-file " + tls_ca_});
+    }
     lines.insert(lines.end(), settings.begin(), settings.end());
     const std::size_t count = replicas ? 2 * master_count : master_count;
     for (std::size_t i = 0; i < count; ++i) {
         auto own = lines;
-        own.push_back("port " + std::to_string(free_port()));
+        own.push_back(authority == nullptr ? "port " + std::to_string(free_port()) : "port 0");
         own.push_back("cluster-port " + std::to_string(free_port()));
         nodes_.push_back(std::make_unique<RedisProcess>(directory_.path() / ("n" + std::to_string(i)), own));
-        direct_.push_back(open_store(store_at("n" + std::to_string(i), "redis://" + nodes_[i]->address())));
+        direct_.push_back(open_store(secured(store_at("n" + std::to_string(i), scheme() + "://" + nodes_[i]->address()))));
         alive_.push_back(true);
     }
     for (std::size_t i = 0; i < master_count; ++i) {
@@ -78,7 +82,12 @@ OwnCluster::OwnCluster(const std::vector<std::string>& settings, bool replicas) 
 std::string OwnCluster::url() const {
     std::string hosts;
     for (const auto& node : nodes_) hosts += (hosts.empty() ? "" : ",") + node->address();
-    return "redis+cluster://" + hosts + "/";
+    return scheme() + "+cluster://" + hosts + "/";
+}
+
+StoreConfig OwnCluster::secured(StoreConfig config) const {
+    if (!tls_ca_.empty()) config.options["tls_ca"] = tls_ca_;
+    return config;
 }
 
 void OwnCluster::kill(std::size_t i) {
@@ -122,25 +131,33 @@ void OwnCluster::move_keys(std::uint16_t slot, std::size_t from, std::size_t to)
 void OwnCluster::close_slot(std::uint16_t slot, std::size_t to) {
     const redis::Command tell{"CLUSTER", "SETSLOT", std::to_string(slot), "NODE", id(to)};
     direct(to).command(tell, soon());
+    std::string refused;
     const auto tell_others = [&](const auto& which) {
         for (std::size_t i = 0; i < nodes_.size(); ++i) {
             if (i == to || !alive_[i] || !which(i)) continue;
             try {
                 direct(i).command(tell, soon());
-            } catch (const Error&) {  // a replica is told by its master
+            } catch (const Error& error) {  // a replica is told by its master
+                refused = error.message();
             }
         }
     };
     tell_others([](std::size_t) { return true; });
     const auto disagrees = [&](std::size_t i) { return alive_[i] && master_of(slot, i) != to; };
+    int rounds = 0;
     const bool agreed = wait_until([&] {
         tell_others(disagrees);
+        // A replica, which takes this from nobody, may believe in the old master for its higher epoch, and even talk the new one out of the slot.
+        if (++rounds % 50 == 0) {
+            direct(to).command({"CLUSTER", "BUMPEPOCH"}, soon());
+            direct(to).command(tell, soon());
+        }
         for (std::size_t i = 0; i < nodes_.size(); ++i) {
             if (disagrees(i)) return false;
         }
         return true;
     });
-    if (!agreed) throw Error(Code::internal, "the nodes do not agree who has slot " + std::to_string(slot));
+    if (!agreed) throw Error(Code::internal, "the nodes do not agree who has slot " + std::to_string(slot) + "; last refused: " + refused + "; " + direct(to).command({"CLUSTER", "NODES"}, soon()).text);
 }
 
 std::uint64_t OwnCluster::errors(const std::string& code) {

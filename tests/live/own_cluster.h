@@ -8,6 +8,7 @@
 
 #include "core/store/redis/redis.h"
 #include "core/store/store.h"
+#include "tests/live/certificates.h"
 #include "tests/live/servers.h"
 
 namespace ysdb::test {
@@ -16,8 +17,9 @@ class OwnCluster {
 public:
     // `settings`: further lines of each node's redis.conf. A master that is silent for a second has its replica take over: too little for a cluster
     // in which nobody is to die.
-    explicit OwnCluster(const std::vector<std::string>& settings = {}, bool replicas = true);
-    StoreConfig config(const std::string& name = "cache") const { return store_at(name, url()); }
+    // `authority`: all of it speaks TLS, among the nodes as well, with a certificate that this one signs.
+    explicit OwnCluster(const std::vector<std::string>& settings = {}, bool replicas = true, const Authority* authority = nullptr);
+    StoreConfig config(const std::string& name = "cache") const { return secured(store_at(name, url())); }
     std::string url() const;
     RedisProcess& node(std::size_t i) { return *nodes_[i]; }
     std::size_t nodes() const { return nodes_.size(); }
@@ -35,7 +37,10 @@ public:
 
 private:
     std::size_t master_of(std::uint16_t slot, std::size_t asked);
+    std::string scheme() const { return tls_ca_.empty() ? "redis" : "rediss"; }
+    StoreConfig secured(StoreConfig config) const;
 
+    std::string tls_ca_;   // empty: no TLS
     TemporaryDirectory directory_;
     std::vector<std::unique_ptr<RedisProcess>> nodes_;
     std::vector<std::unique_ptr<Store>> direct_;
