@@ -15,6 +15,7 @@
 #include "core/base/text.h"
 #include "core/base/url.h"
 #include "core/lab/pins.h"
+#include "core/lab/ports.h"
 #include "tests/live/servers.h"
 #include "tests/live/support.h"
 
@@ -96,7 +97,7 @@ private:
 // One gateway for the whole file: the engine takes a moment to open.
 class GatewayProcess {
 public:
-    GatewayProcess() : port_(free_port()) {
+    GatewayProcess() : port_(lab::choose_port()) {
         SpawnOptions options;
         options.argv = {YSDB_BINARY, "lab", "serve-clickhouse", "--path", (directory_.path() / "data").string(), "--listen", "127.0.0.1:" + std::to_string(port_),
                         "--library", (*lab::find_fetched("chdb", default_cache_dir()) / "libchdb.so").string()};

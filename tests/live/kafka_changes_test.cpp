@@ -6,6 +6,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "core/lab/ports.h"
 #include "core/store/changes.h"
 #include "core/store/kafka/kafka.h"
 #include "core/value/version_text.h"
@@ -279,7 +280,7 @@ TEST_CASE("rows that cannot be told, and tables that cannot be followed") {
 }
 
 TEST_CASE("a broker that is not there costs an error to try again after") {
-    const auto store = open_store(store_at("events", "kafka://127.0.0.1:" + std::to_string(free_port())));
+    const auto store = open_store(store_at("events", "kafka://127.0.0.1:" + std::to_string(lab::choose_port())));
     Landing landing;
     landing.set = "s";
     landing.topic = "t";

@@ -8,6 +8,7 @@
 
 #include <thread>
 
+#include "core/lab/ports.h"
 #include "tests/live/migrate_project.h"
 #include "tests/live/servers.h"
 
@@ -25,7 +26,7 @@ Deadline soon() { return Deadline::after(Millis(20'000)); }
 // In front of the fixture's PostgreSQL; logs in there by itself.
 class Pooler {
 public:
-    explicit Pooler(const MigrateProject& project) : port_(free_port()) {
+    explicit Pooler(const MigrateProject& project) : port_(lab::choose_port()) {
         namespace fs = std::filesystem;
         const std::string url = project.postgres_url();  // postgres://user:password@host:port/database
         const auto at = url.find('@'), colon = url.find(':', at);

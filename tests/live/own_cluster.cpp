@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "core/base/text.h"
+#include "core/lab/ports.h"
 #include "tests/live/support.h"
 
 namespace ysdb::test {
@@ -29,8 +30,8 @@ OwnCluster::OwnCluster(const std::vector<std::string>& settings, bool replicas, 
     const std::size_t count = replicas ? 2 * master_count : master_count;
     for (std::size_t i = 0; i < count; ++i) {
         auto own = lines;
-        own.push_back(authority == nullptr ? "port " + std::to_string(free_port()) : "port 0");
-        own.push_back("cluster-port " + std::to_string(free_port()));
+        own.push_back(authority == nullptr ? "port " + std::to_string(lab::choose_port()) : "port 0");
+        own.push_back("cluster-port " + std::to_string(lab::choose_port()));
         nodes_.push_back(std::make_unique<RedisProcess>(directory_.path() / ("n" + std::to_string(i)), own));
         direct_.push_back(open_store(secured(store_at("n" + std::to_string(i), scheme() + "://" + nodes_[i]->address()))));
         alive_.push_back(true);

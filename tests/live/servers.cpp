@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <fstream>
 
+#include "core/lab/ports.h"
 #include "tests/live/support.h"
 
 namespace ysdb::test {
@@ -49,12 +50,6 @@ int connect_to_loopback(int port) {
 }
 
 }  // namespace
-
-int free_port() {
-    int port = 0;
-    close(listen_on_loopback(port));
-    return port;
-}
 
 TemporaryDirectory::TemporaryDirectory() {
     std::string name = (std::filesystem::temp_directory_path() / "ysdb_test_XXXXXX").string();
@@ -206,7 +201,7 @@ void Relay::carry(std::stop_token stop, int client, int broken_before) {
     if (server >= 0) close(server);
 }
 
-RedisProcess::RedisProcess(const std::filesystem::path& directory, std::vector<std::string> settings, std::vector<std::string> arguments) : port_(free_port()) {
+RedisProcess::RedisProcess(const std::filesystem::path& directory, std::vector<std::string> settings, std::vector<std::string> arguments) : port_(lab::choose_port()) {
     std::filesystem::create_directories(directory);
     const auto file = directory / "redis.conf";
     {

@@ -18,8 +18,6 @@ struct ssl_ctx_st;
 
 namespace ysdb::test {
 
-int free_port();
-
 // A directory of the test's own, gone at the end.
 class TemporaryDirectory {
 public:

@@ -8,6 +8,7 @@
 
 #include <random>
 
+#include "core/lab/ports.h"
 #include "core/store/redis/redis.h"
 #include "tests/live/servers.h"
 #include "tests/live/sync_outage.h"
@@ -27,7 +28,7 @@ SyncLab& shared_lab() {
 // A Redis that keeps what it acknowledged, and may be killed.
 class Cache {
 public:
-    Cache() : port_(free_port()) { start(); }
+    Cache() : port_(lab::choose_port()) { start(); }
     void kill() { process_.reset(); }
     void start() { process_.emplace(directory_.path() / "redis", std::vector<std::string>{"save ''", "appendonly yes", "appendfsync always", "port " + std::to_string(port_)}); }
     void signal(int number) { process_->signal(number); }

@@ -8,6 +8,7 @@
 #include "core/base/file.h"
 #include "core/base/text.h"
 #include "core/lab/pins.h"
+#include "core/lab/ports.h"
 #include "core/store/kafka/kafka.h"
 #include "tests/live/servers.h"
 #include "tests/live/sync_site.h"
@@ -44,7 +45,7 @@ public:
         write_file_atomically(directory_ + "/worker.properties",
                               "bootstrap.servers=" + broker + "\nplugin.path=" + directory_ + "/plugins\nplugin.discovery=service_load\nkey.converter=org.apache.kafka.connect.json.JsonConverter\n"
                               "value.converter=org.apache.kafka.connect.json.JsonConverter\noffset.storage.file.filename=" + directory_ + "/offsets\noffset.flush.interval.ms=1000\n"
-                              "connector.client.config.override.policy=All\nlisteners=http://127.0.0.1:" + std::to_string(free_port()) + "\n");
+                              "connector.client.config.override.policy=All\nlisteners=http://127.0.0.1:" + std::to_string(lab::choose_port()) + "\n");
         SpawnOptions options;
         options.argv = {"java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", (lab::fetched("kafka-connect", default_cache_dir()) / "*").string(),
                         "org.apache.kafka.connect.cli.ConnectStandalone", directory_ + "/worker.properties", directory_ + "/connector.properties"};

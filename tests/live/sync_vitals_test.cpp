@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "core/base/http.h"
+#include "core/lab/ports.h"
 #include "tests/live/servers.h"
 #include "tests/live/sync_site.h"
 
@@ -43,7 +44,7 @@ private:
 TEST_CASE("metrics are served over HTTP, and say what is true") {
     SyncSite site;
     site.source("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t SELECT generate_series(1, 100)");
-    const int port = free_port();
+    const int port = lab::choose_port();
     const std::string page = "http://127.0.0.1:" + std::to_string(port);
     Running run(site, {"sync", "run", "--metrics-listen", "127.0.0.1:" + std::to_string(port)});
     CHECK(wait_until([&] { return site.state("public.t") == "following"; }));
