@@ -46,8 +46,22 @@ bool Running::ended() {
     return true;
 }
 
+namespace {
+
+// Where its threads are, if there is a debugger to tell.
+std::string stacks_of(int pid) {
+    try {
+        return run_command({{"gdb", "-p", std::to_string(pid), "-batch", "-ex", "thread apply all bt 12"}}, Deadline::after(Millis(30'000))).out;
+    } catch (const Error& error) {
+        return error.message();
+    }
+}
+
+}  // namespace
+
 int Running::wait(Millis limit) {
-    REQUIRE_MESSAGE(wait_until([this] { return ended(); }, limit), "ysdb did not end: " << log());
+    const bool done = wait_until([this] { return ended(); }, limit);
+    REQUIRE_MESSAGE(done, "ysdb did not end: " << log() << "\n" << (done ? "" : stacks_of(pid_)));
     return code_;
 }
 
