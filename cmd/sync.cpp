@@ -44,7 +44,7 @@ CommandSpec snapshot_verb() {
     verb.flags = route_flags();
     verb.flags.push_back({"--workers", "N", "readers and writers that take turns", "3"});
     verb.flags.push_back({"--batch", "SIZE", "bytes of one insert", "8MiB"});
-    verb.flags.push_back({"--lock-wait", "DURATION", "wait this long for another run of the same set", "0s"});
+    verb.flags.push_back({"--lock-wait", "DURATION", "wait this long for another run of the same set; one that was killed may hold its lock for a moment", "2s"});
     verb.flags.push_back({"--restart", "", "forget an unfinished run and copy every table again"});
     verb.arguments = {{"TABLE", "schema.table of the source; all of the set when none is named", false, true}};
     verb.examples = {{"ysdb sync snapshot --dry-run", "what would be copied, how big it is, which locks it takes"},
@@ -140,7 +140,7 @@ CommandSpec run_verb() {
                   {"--spool-dir", "DIR", "where large transactions wait for their commit, and changes for a store that is down", "/var/tmp"},
                   {"--metrics-listen", "ADDRESS", "serve Prometheus metrics at http://ADDRESS/metrics, like 127.0.0.1:9188"},
                   {"--metrics-file", "FILE", "keep Prometheus metrics in this file, for a node exporter's textfile collector"},
-                  {"--lock-wait", "DURATION", "wait this long for another run of the same set", "0s"}};
+                  {"--lock-wait", "DURATION", "wait this long for another run of the same set; one that was killed may hold its lock for a moment", "2s"}};
     verb.examples = {{"ysdb sync run --dry-run", "what would be made in the source, which tables would be copied"},
                      {"ysdb sync run --until-caught-up", "bring every store up to now, then end"},
                      {"ysdb sync run --to events", "over Kafka: read the source, once"},

@@ -16,7 +16,6 @@ namespace ysdb::plan {
 namespace {
 
 constexpr Millis heartbeat{5'000};
-constexpr Millis just_died{2'000};   // a busy server takes a moment to notice that the last holder is gone
 constexpr int stale_after_s = 30;
 
 // Who holds a lock, in words; nullopt: nobody any more.
@@ -220,7 +219,7 @@ RunnerLock RunnerLock::acquire(Context& context, SqlStore& store, SqlSession& se
         session.query("CREATE DATABASE IF NOT EXISTS ysdb", context.deadline());
         holder->table = "lock " + job + " " + session.query("SELECT currentDatabase()", context.deadline()).row(0).text(0);
     }
-    const Deadline deadline = Deadline::after(std::max(wait, just_died));
+    const Deadline deadline = Deadline::after(wait);
     std::minstd_rand random(static_cast<unsigned>(getpid()));
     std::unique_ptr<ProgressTask> waiting;
     for (Millis pause{25};; pause = std::min(pause * 2, Millis(1'000))) {

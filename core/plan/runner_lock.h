@@ -18,8 +18,8 @@ namespace ysdb::plan {
 
 class RunnerLock {
 public:
-    // Polls for at most `wait`, though two seconds at least: a holder that was killed may not be gone yet. Tells `context.progress` who holds it.
-    // Throws Error(locked) naming the holder, Error(interrupted) on stop. `session` must outlive the lock.
+    // Polls for at most `wait`, telling `context.progress` who holds it. Throws Error(locked) naming the holder, Error(interrupted) on stop.
+    // `session` must outlive the lock.
     static RunnerLock acquire(Context& context, SqlStore& store, SqlSession& session, const std::string& job, Millis wait);
     ~RunnerLock();
     RunnerLock(RunnerLock&&) noexcept;

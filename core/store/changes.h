@@ -94,7 +94,8 @@ struct CaptureOptions {
     // them halts nothing. Empty: every column is wanted.
     LeftOut left_out;
     std::size_t segment_bytes = 1u << 20;
-    Millis answer_within{60'000};                // a server that was asked for something, or for a sign of life, and gives none is taken for gone
+    Millis answer_within{60'000};                // a server that was asked for a sign of life and gives none is taken for gone
+    Millis timeout{30'000};                      // limit of each question that the server is asked beside the stream
     std::string spool_directory = "/var/tmp";    // where transactions wait that are told before they are committed
 };
 

@@ -21,6 +21,7 @@ namespace ysdb::sync {
 
 namespace {
 
+constexpr Millis just_died{2'000};   // a run that was killed may hold its lock for a moment
 constexpr double stale_s = 15;   // a running sync writes every few seconds while anything changes
 
 // Held while something about the set is changed, so that no run is at work.
@@ -30,7 +31,7 @@ struct Held {
 };
 Held hold(Context& context, SyncSet& set) {
     auto session = set.home.sql()->open_session("ysdb sync " + set.name + " " + context.run_id, context.deadline());
-    auto lock = plan::RunnerLock::acquire(context, *set.home.sql(), *session, "sync " + set.name, Millis(0));
+    auto lock = plan::RunnerLock::acquire(context, *set.home.sql(), *session, "sync " + set.name, just_died);
     return {std::move(session), std::move(lock)};
 }
 

@@ -148,6 +148,7 @@ private:
         options.known = watermark_.known();
         options.from = from_;
         options.answer_within = context_.timeout * 2;
+        options.timeout = context_.timeout;
         options.spool_directory = options_.spool_directory;
         stream_ = set_.capture.open(options, context_.deadline());
         renewals_.told_anew();

@@ -156,8 +156,8 @@ TEST_CASE("columns that come while it runs are told unless they are named; a ren
     Running running(site, {"sync", "run"});
     REQUIRE(site.is_read());
     site.source("ALTER TABLE t ADD seen int DEFAULT 3; INSERT INTO t (id, seen) VALUES (400, 5)");
-    CHECK(site.arrives("t_current WHERE seen = 3", 100));
-    CHECK(site.arrives("t_current WHERE seen = 5", 1));
+    CHECK(site.arrives("t_current WHERE seen = 3", 100, Millis(30'000)));
+    CHECK(site.arrives("t_current WHERE seen = 5", 1, Millis(30'000)));
     CHECK(columns_there(site).find("hidden") == std::string::npos);
     site.source("ALTER TABLE t RENAME hidden TO shown; INSERT INTO t (id) VALUES (401)");
     CHECK(wait_until([&] { return site.state("public.t") == "halted"; }));

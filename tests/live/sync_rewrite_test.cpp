@@ -105,7 +105,7 @@ TEST_CASE("what was rolled back to a savepoint halts nothing and changes no colu
     }
     // And what was not rolled back is told.
     session->query("BEGIN; " + much + "; SAVEPOINT s; ALTER TABLE t ADD kept int DEFAULT 7; " + much + "; RELEASE s; INSERT INTO t VALUES (2000, 'w', 8); COMMIT", SyncSite::soon());
-    CHECK(site.arrives("t_current WHERE id = 2000 AND kept = 8", 1));
+    CHECK(site.arrives("t_current WHERE id = 2000 AND kept = 8", 1, Millis(30'000)));
     running.signal(SIGTERM);
     running.wait();
     site.catch_up();

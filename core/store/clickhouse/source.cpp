@@ -1,7 +1,5 @@
 #include "core/store/clickhouse/source.h"
 
-#include <algorithm>
-
 #include "core/store/clickhouse/decode.h"
 #include "core/store/clickhouse/encode.h"
 #include "core/store/clickhouse/statement.h"

@@ -13,6 +13,7 @@ namespace {
 
 constexpr Millis feedback_every{1'000};       // when there is something new to tell
 constexpr Millis feedback_at_least{10'000};   // wal_sender_timeout is 60 s; more often where it is shorter
+constexpr Millis feedback_within{30'000};     // it is some bytes: who takes none of them in that time is gone
 
 }  // namespace
 
@@ -70,7 +71,7 @@ void ReplicationStream::send_feedback(bool want_answer) {
     append_big(message, acknowledged_);
     append_big(message, unix_micros_now() - epoch_micros);
     message += want_answer ? '\1' : '\0';
-    connection_->write_copy(message.data(), message.size(), answer_within_);
+    connection_->write_copy(message.data(), message.size(), std::min(answer_within_, feedback_within));
     fed_back_ = SteadyClock::now();
     fed_back_position_ = acknowledged_;
     if (want_answer && !asked_) asked_ = fed_back_;

@@ -72,7 +72,7 @@ ChangeBatch without(const ChangeBatch& changes, const std::set<std::size_t>& gon
 
 }  // namespace
 
-void RowLookup::wait_visible(const std::set<std::uint32_t>& transactions, Millis answer_within, std::stop_token stop, const std::function<void()>& meanwhile) {
+void RowLookup::wait_visible(const std::set<std::uint32_t>& transactions, Millis timeout, std::stop_token stop, const std::function<void()>& meanwhile) {
     // 32-bit ids are of the epoch of the newest, or of the one before.
     std::string ids = "{";
     for (const std::uint32_t xid : transactions) ids += (ids.size() > 1 ? "," : "") + std::to_string(xid);
@@ -81,7 +81,7 @@ void RowLookup::wait_visible(const std::set<std::uint32_t>& transactions, Millis
         const SqlResult result = session_.query(
             "WITH s AS (SELECT txid_current_snapshot() AS snapshot, txid_snapshot_xmax(txid_current_snapshot()) AS next)"
             " SELECT bool_and(txid_visible_in_snapshot((next & ~4294967295) + x - CASE WHEN x > (next & 4294967295) THEN 4294967296 ELSE 0 END, snapshot)) FROM s, unnest($1::bigint[]) x",
-            params, Deadline::after(answer_within));
+            params, Deadline::after(timeout));
         if (result.row(0).truth(0)) return;
         meanwhile();
         if (!pause_for(pause, stop)) throw Error(Code::interrupted, "interrupted while waiting for a commit to become visible");

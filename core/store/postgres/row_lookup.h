@@ -29,8 +29,8 @@ class RowLookup {
 public:
     explicit RowLookup(Connection& session) : session_(session) {}
     // Returns once what these transactions wrote can be seen: the stream may be ahead of that, by a moment or, with synchronous
-    // replication, by as long as a standby takes. Calls `meanwhile` now and then; `answer_within`: limit of each question. Throws Error(interrupted) on stop.
-    void wait_visible(const std::set<std::uint32_t>& transactions, Millis answer_within, std::stop_token stop, const std::function<void()>& meanwhile);
+    // replication, by as long as a standby takes. Calls `meanwhile` now and then; `timeout`: limit of each question. Throws Error(interrupted) on stop.
+    void wait_visible(const std::set<std::uint32_t>& transactions, Millis timeout, std::stop_token stop, const std::function<void()>& meanwhile);
     // Fills the cells. Rows that are gone are left out of the batch, with their table or without; rows with a value that cannot be read are told to
     // `rejected` and left out. A column that is gone gets an empty value: its removal follows.
     void fill(ChangeBatch& changes, const std::vector<UnsentCells>& cells, Deadline deadline, const std::function<void(RejectedChange)>& rejected);

@@ -53,9 +53,9 @@ private:
 
 }  // namespace
 
-TickStream::TickStream(const Target& target, const std::string& set, std::uint64_t start, Millis answer_within, Deadline deadline)
-    : answer_within_(answer_within), session_(Connection::open(target, "ysdb sync " + set + " log", deadline)), changes_(Connection::open(target, "ysdb sync " + set + " changes", deadline)), told_(start) {
-    const Deadline asking = Deadline::after(answer_within_);
+TickStream::TickStream(const Target& target, const std::string& set, std::uint64_t start, Millis timeout, Deadline deadline)
+    : timeout_(timeout), session_(Connection::open(target, "ysdb sync " + set + " log", deadline)), changes_(Connection::open(target, "ysdb sync " + set + " changes", deadline)), told_(start) {
+    const Deadline asking = Deadline::after(timeout_);
     for (Connection* each : {session_.get(), changes_.get()}) {
         use_text_settings(*each, asking);
         each->query("SET enable_seqscan = off; SET idle_session_timeout = 0", asking);   // a log that grows fast has no statistics
@@ -66,7 +66,7 @@ TickStream::TickStream(const Target& target, const std::string& set, std::uint64
 }
 
 bool TickStream::begin() {
-    const Deadline deadline = Deadline::after(answer_within_);
+    const Deadline deadline = Deadline::after(timeout_);
     SqlResult next = after_told(deadline);
     if (next.rows() == 0) {
         const SqlResult looked = session_->query("SELECT CASE WHEN is_called THEN last_value ELSE 0 END, pg_snapshot_xmin(pg_current_snapshot()) FROM cdc.change_sequence", deadline);
@@ -106,7 +106,7 @@ void TickStream::read_from(const SqlRow& next, Deadline deadline) {
 
 std::optional<LoggedChange> TickStream::next(std::stop_token stop) {
     while (true) {
-        std::string_view message = changes_->read_copy(sorted_ ? answer_within_ : sorting, stop);
+        std::string_view message = changes_->read_copy(sorted_ ? timeout_ : sorting, stop);
         if (message.empty()) break;
         if (std::exchange(header_, false)) {
             message.remove_prefix(std::min<std::size_t>(19, message.size()));

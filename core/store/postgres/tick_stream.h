@@ -26,8 +26,8 @@ struct LoggedChange {
 // that is none of the log's.
 class TickStream {
 public:
-    // Goes on behind the tick `start`; `answer_within`: limit of each question, `deadline` that of connecting. Throws Error(refused) where that is gone.
-    TickStream(const Target& target, const std::string& set, std::uint64_t start, Millis answer_within, Deadline deadline);
+    // Goes on behind the tick `start`; `timeout`: limit of each question, `deadline` that of connecting. Throws Error(refused) where that is gone.
+    TickStream(const Target& target, const std::string& set, std::uint64_t start, Millis timeout, Deadline deadline);
     Connection& session() { return *session_; }
     // Whose changes are read: their oids, with commas between. Before the first tick.
     void follow(std::string relations) { relations_ = std::move(relations); }
@@ -45,7 +45,7 @@ private:
     SqlResult after_told(Deadline deadline);
     void read_from(const SqlRow& next, Deadline deadline);
 
-    Millis answer_within_;
+    Millis timeout_;
     std::unique_ptr<Connection> session_, changes_;
     std::string relations_;
     std::uint64_t told_ = 0, tick_ = 0;

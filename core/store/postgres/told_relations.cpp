@@ -78,7 +78,7 @@ const Relation& ToldRelations::described(const RelationMessage& told, const Vers
         if (before != nullptr && wanted(before->ref, at)) halt(relation, before, at, "the table is now called " + ref.text());
         return relation;
     }
-    const Deadline deadline = Deadline::after(options_.answer_within);
+    const Deadline deadline = Deadline::after(options_.timeout);
     const auto message = facts_told_.find(told.id);
     // Somebody else's event trigger may write rows before ysdb's tells the definition: then the message at hand is of the one before.
     const bool in_place = message != facts_told_.end() && std::all_of(told.columns.begin(), told.columns.end(), [&](const RelationColumn& c) { return message->second.columns.contains(c.name); });
@@ -144,7 +144,7 @@ void ToldRelations::definition_told(Relation& relation, const TableFacts& facts,
     }
     std::vector<ToldColumn> ordered;
     for (auto& [_, column] : columns) ordered.push_back(std::move(column));
-    const auto table = std::make_shared<TableInfo>(told_table(catalog_, facts.ref, ordered, facts.key, Deadline::after(options_.answer_within)));
+    const auto table = std::make_shared<TableInfo>(told_table(catalog_, facts.ref, ordered, facts.key, Deadline::after(options_.timeout)));
     if (const std::string why = shapes_.rewritten(facts); !why.empty()) return halt(relation, table, at, why);
     if (ordered.empty() || table->key.empty()) return;   // the next row's description says why
     SegmentPart part = shapes_.tell(table, facts.added, at);
@@ -177,7 +177,7 @@ void ToldRelations::look_for_tables(const Version& at) {
     if (SteadyClock::now() - looked_ < look_every) return;
     looked_ = SteadyClock::now();
     const SqlResult found = catalog_.query("SELECT schemaname, tablename FROM pg_publication_tables WHERE pubname = $1", std::vector<std::optional<std::string>>{publication_name(options_.set)},
-                                           Deadline::after(options_.answer_within));
+                                           Deadline::after(options_.timeout));
     std::set<TableRef> published;
     for (std::size_t i = 0; i < found.rows(); ++i) published.insert({found.row(i).text(0), found.row(i).text(1)});
     for (const TableRef& ref : followed_) {

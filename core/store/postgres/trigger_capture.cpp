@@ -101,7 +101,7 @@ public:
 
     std::unique_ptr<ChangeSource> open(const CaptureOptions& options, Deadline deadline) override { 
         // What it mends is what the next run would: this store outlives the source.
-        const auto mend = [this, set = options.set, tables = options.tables, within = options.answer_within] { install(set, tables, Deadline::after(within)); };
+        const auto mend = [this, set = options.set, tables = options.tables, within = options.timeout] { install(set, tables, Deadline::after(within)); };
         return open_trigger_source(target(deadline), options, mend, connecting(deadline));
     }
 

@@ -51,7 +51,7 @@ struct Followed {
 class TriggerSource final : public ChangeSource {
 public:
     TriggerSource(const Target& target, CaptureOptions options, std::function<void()> mend, Deadline deadline)
-        : options_(std::move(options)), mend_(std::move(mend)), ticks_(target, options_.set, options_.start, options_.answer_within, deadline), session_(ticks_.session()), shapes_(std::move(options_.known), options_.left_out), acknowledged_(options_.start) {
+        : options_(std::move(options)), mend_(std::move(mend)), ticks_(target, options_.set, options_.start, options_.timeout, deadline), session_(ticks_.session()), shapes_(std::move(options_.known), options_.left_out), acknowledged_(options_.start) {
         find_tables(asking());
         tend_log(session_, asking());
         tended_ = SteadyClock::now();
@@ -100,7 +100,7 @@ public:
 
 private:
     // Limit of a question.
-    Deadline asking() const { return Deadline::after(options_.answer_within); }
+    Deadline asking() const { return Deadline::after(options_.timeout); }
 
     void find_tables(Deadline deadline) {
         for (const TableRef& table : options_.tables) {

@@ -314,7 +314,7 @@ private:
     // The source has them. A row that is not there any more gets a removal later in the stream: its update is left out.
     void resolve_unsent(std::stop_token stop) {
         if (unsent_.empty()) return;
-        lookup_.wait_visible(unsent_by_, options_.answer_within, stop, [this] { stream_->keep_alive(); });
+        lookup_.wait_visible(unsent_by_, options_.timeout, stop, [this] { stream_->keep_alive(); });
         std::map<std::size_t, std::vector<UnsentCells>> by_part;
         for (UnsentCells& cells : unsent_) by_part[cells.part].push_back(std::move(cells));
         for (auto& [part, cells] : by_part) lookup_.fill(builder_.segment().parts[part].changes, cells, Deadline::after(options_.answer_within), [this](RejectedChange row) { builder_.reject(std::move(row)); });
