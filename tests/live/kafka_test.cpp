@@ -2,9 +2,11 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <map>
 #include <mutex>
 #include <set>
+#include <thread>
 
 #include "core/store/kafka/kafka.h"
 #include "tests/live/servers.h"
@@ -262,6 +264,34 @@ TEST_CASE("members of a group share the partitions, are told what comes and goes
     first.close(soon());
     CHECK(first_has.empty());
     CHECK(wait_until([&] { return second.poll(10, Deadline::after(Millis(100))).empty() && second_has.size() == 4; }));
+}
+
+TEST_CASE("a member that was given no partitions, and leaves before it hears of that, ends and lets the others go on") {
+    TestTopic topic(1);
+    const std::string group = unique_name();
+    int told = 0;
+    kafka::ConsumerOptions options = member(topic, group);
+    options.on_assigned = [&](const std::vector<kafka::Position>&) { ++told; };
+    auto first = topic->consumer(options, soon());
+    const auto until = [&](const auto& condition) { return wait_until([&] { return first.poll(10, Deadline::after(Millis(100))).empty() && condition(); }); };
+    REQUIRE(until([&] { return told == 1; }));
+    auto second = std::make_unique<kafka::Consumer>(topic->consumer(member(topic, group), soon()));
+    REQUIRE(until([&] { return told == 2; }));   // the partition stays here: nothing is left for the second
+    second->committed({{topic.name(), 0}}, soon());   // an answer that comes behind that
+
+    std::atomic<bool> gone = false;
+    std::thread leaving([&] {
+        second.reset();
+        gone = true;
+    });
+    const bool ended = until([&] { return gone.load(); });
+    CHECK(ended);
+    if (ended) leaving.join();
+    else leaving.detach();
+    auto producer = topic->producer({}, soon());
+    producer.send(topic.record("k", "v"), 0, soon());
+    producer.flush(soon());
+    CHECK(read(first, 1).size() == 1);
 }
 
 TEST_CASE("reading a topic that does not exist says so") {

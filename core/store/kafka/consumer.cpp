@@ -14,12 +14,17 @@ namespace ysdb::kafka {
 namespace {
 
 constexpr Millis slice{100};            // how soon poll() notices what the library reports meanwhile
+constexpr Millis leaving_slice{10};     // how soon close() notices that the group was left
 constexpr Millis farewell{5'000};
 
 int left_ms(Deadline deadline) { return static_cast<int>(std::clamp<Millis::rep>(deadline.left().count(), 1, 3'600'000)); }
 
 using PartitionList = std::unique_ptr<rd_kafka_topic_partition_list_t, void (*)(rd_kafka_topic_partition_list_t*)>;
 using Message = std::unique_ptr<rd_kafka_message_t, void (*)(rd_kafka_message_t*)>;
+
+void destroy_message(rd_kafka_message_t* message) {
+    if (message != nullptr) rd_kafka_message_destroy(message);
+}
 
 PartitionList new_list(std::size_t size) { return {rd_kafka_topic_partition_list_new(static_cast<int>(size)), rd_kafka_topic_partition_list_destroy}; }
 
@@ -96,8 +101,8 @@ Consumer::Impl::~Impl() { close(Deadline::after(farewell)); }
 void Consumer::Impl::rebalance(int code, rd_kafka_topic_partition_list_t* partitions) {
     rd_kafka_t* handle = client.handle();
     if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
-        if (closed) {   // came while this member leaves: it waits for an answer, but takes no partitions any more
-            rd_kafka_assign(handle, nullptr);
+        if (closed) {   // came while this member leaves: it gives them back at once, and reads none of it
+            rd_kafka_error_destroy(rd_kafka_incremental_assign(handle, partitions));
             return;
         }
         if (options.on_start) {
@@ -116,17 +121,29 @@ void Consumer::Impl::rebalance(int code, rd_kafka_topic_partition_list_t* partit
     }
 }
 
+// The library's own close never ends, and neither does the destruction behind it, when a member that was given no partitions has not heard of that yet
+// (librdkafka before 2.4, #4527). So the group is left before: a member that unsubscribed has no id any more, nothing can be given to it, and what was
+// given to it until then has been heard of once a poll behind that finds nothing.
+bool Consumer::Impl::leave(Deadline deadline) {
+    if (rd_kafka_unsubscribe(client.handle()) != RD_KAFKA_RESP_ERR_NO_ERROR) return false;
+    while (true) {
+        const std::unique_ptr<char, void (*)(char*)> id(rd_kafka_memberid(client.handle()), [](char* text) { rd_kafka_mem_free(nullptr, text); });
+        const bool left = id == nullptr || *id == '\0';
+        const Millis wait = left ? Millis(0) : std::min(leaving_slice, deadline.left());
+        const Message message(rd_kafka_consumer_poll(client.handle(), static_cast<int>(wait.count())), destroy_message);
+        if (left && !message) return true;
+        if (deadline.passed()) return false;
+    }
+}
+
 void Consumer::Impl::close(Deadline deadline) {
     if (std::exchange(closed, true)) return;
+    // Still joining, with others that take long: the broker gives a silent member up.
+    if (!leave(deadline)) return;
     EventQueue queue(client);
     const std::unique_ptr<rd_kafka_error_t, void (*)(rd_kafka_error_t*)> error(rd_kafka_consumer_close_queue(client.handle(), queue.get()), rd_kafka_error_destroy);
     if (error) return;
-    while (rd_kafka_consumer_closed(client.handle()) == 0 && !deadline.passed()) {
-        const auto event = queue.next(Deadline::after(std::min(slice, deadline.left())));
-        if (event && rd_kafka_event_type(event.get()) == RD_KAFKA_EVENT_REBALANCE) {
-            rebalance(rd_kafka_event_error(event.get()), rd_kafka_event_topic_partition_list(event.get()));
-        }
-    }
+    while (rd_kafka_consumer_closed(client.handle()) == 0 && !deadline.passed()) queue.next(Deadline::after(std::min(slice, deadline.left())));
 }
 
 Consumer::Consumer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -138,9 +155,7 @@ std::vector<Record> Consumer::poll(std::size_t limit, Deadline deadline) {
     std::vector<Record> records;
     while (records.size() < limit && !impl_->deferred) {
         const auto wait = records.empty() ? std::min(slice, deadline.left()) : Millis(0);
-        const Message message(rd_kafka_consumer_poll(impl_->client.handle(), static_cast<int>(wait.count())), [](rd_kafka_message_t* m) {
-            if (m != nullptr) rd_kafka_message_destroy(m);
-        });
+        const Message message(rd_kafka_consumer_poll(impl_->client.handle(), static_cast<int>(wait.count())), destroy_message);
         if (!message) {
             if (!records.empty()) break;
             if (deadline.passed()) break;
@@ -226,9 +241,7 @@ std::vector<Record> read_topic(const Target& target, const Topic& topic, KafkaSt
     if (const int code = rd_kafka_assign(client.handle(), list.get()); code != RD_KAFKA_RESP_ERR_NO_ERROR) throw kafka_error(target, doing, code, {});
     std::vector<Record> records;
     for (std::size_t ends = 0; ends < topic.partitions.size();) {
-        const Message message(rd_kafka_consumer_poll(client.handle(), static_cast<int>(std::min(slice, deadline.left()).count())), [](rd_kafka_message_t* m) {
-            if (m != nullptr) rd_kafka_message_destroy(m);
-        });
+        const Message message(rd_kafka_consumer_poll(client.handle(), static_cast<int>(std::min(slice, deadline.left()).count())), destroy_message);
         if (!message) {
             if (deadline.passed()) throw timeout_error(target, doing);
             client.throw_reported(doing, deadline);

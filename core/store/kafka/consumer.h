@@ -11,6 +11,7 @@ struct Consumer::Impl {
     Impl(const Target& target, ConsumerOptions options, KafkaStore::LogSink log);
     ~Impl();
     void rebalance(int code, rd_kafka_topic_partition_list_s* partitions);
+    bool leave(Deadline deadline);   // the group; true: it was left
     void close(Deadline deadline);
 
     ConsumerOptions options;
