@@ -3,10 +3,14 @@
 
 #include <algorithm>
 #include <atomic>
+#include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <thread>
+#include <vector>
 
 #include "core/store/kafka/kafka.h"
 #include "tests/live/servers.h"
@@ -61,10 +65,34 @@ std::vector<Record> read(kafka::Consumer& consumer, std::size_t count) {
     return records;
 }
 
+// Does it in a thread of its own, and something else meanwhile.
+bool ends(std::function<void()> work, const std::function<void()>& meanwhile = [] {}) {
+    auto ended = std::make_shared<std::atomic<bool>>(false);
+    std::thread([ended, work = std::move(work)] {
+        work();
+        *ended = true;
+    }).detach();
+    return wait_until([&] {
+        meanwhile();
+        return ended->load();
+    });
+}
+
 kafka::ConsumerOptions member(const TestTopic& topic, const std::string& group) {
     kafka::ConsumerOptions options;
     options.group = group;
     options.topics = {topic.name()};
+    return options;
+}
+
+// Keeps `has` what the member has.
+kafka::ConsumerOptions following(kafka::ConsumerOptions options, std::set<int>& has) {
+    options.on_assigned = [&](const std::vector<kafka::Position>& came) {
+        for (const auto& position : came) has.insert(position.partition);
+    };
+    options.on_revoked = [&](const std::vector<kafka::Position>& went, bool) {
+        for (const auto& position : went) has.erase(position.partition);
+    };
     return options;
 }
 
@@ -244,15 +272,6 @@ TEST_CASE("members of a group share the partitions, are told what comes and goes
     const std::string group = unique_name();
     std::set<int> first_has;
     std::set<int> second_has;
-    const auto following = [](kafka::ConsumerOptions options, std::set<int>& has) {
-        options.on_assigned = [&](const std::vector<kafka::Position>& came) {
-            for (const auto& position : came) has.insert(position.partition);
-        };
-        options.on_revoked = [&](const std::vector<kafka::Position>& went, bool) {
-            for (const auto& position : went) has.erase(position.partition);
-        };
-        return options;
-    };
     auto first = topic->consumer(following(member(topic, group), first_has), soon());
     CHECK(wait_until([&] { return first.poll(10, Deadline::after(Millis(100))).empty() && first_has.size() == 4; }));
     auto second = topic->consumer(following(member(topic, group), second_has), soon());
@@ -279,19 +298,57 @@ TEST_CASE("a member that was given no partitions, and leaves before it hears of 
     REQUIRE(until([&] { return told == 2; }));   // the partition stays here: nothing is left for the second
     second->committed({{topic.name(), 0}}, soon());   // an answer that comes behind that
 
-    std::atomic<bool> gone = false;
-    std::thread leaving([&] {
-        second.reset();
-        gone = true;
-    });
-    const bool ended = until([&] { return gone.load(); });
-    CHECK(ended);
-    if (ended) leaving.join();
-    else leaving.detach();
+    CHECK(ends([&] { second.reset(); }, [&] { first.poll(10, Deadline::after(Millis(100))); }));
+    CHECK(until([&] { return told == 3; }));   // it said that it goes: the group did not wait for its session to end
     auto producer = topic->producer({}, soon());
     producer.send(topic.record("k", "v"), 0, soon());
     producer.flush(soon());
     CHECK(read(first, 1).size() == 1);
+}
+
+TEST_CASE("a member that was given up because it did not poll, while it had to give partitions back, ends") {
+    StoreConfig config = store_config("events");
+    config.options["max.poll.interval.ms"] = "6000";
+    const auto opened = open_store(config);
+    struct Pair {
+        TestTopic topic{2};
+        std::set<int> first_has, second_has;
+        std::unique_ptr<kafka::Consumer> first, second;
+    };
+    std::vector<Pair> pairs(12);   // a few of them are in that very moment
+    for (Pair& pair : pairs) {
+        kafka::ConsumerOptions options = following(member(pair.topic, pair.topic.name()), pair.first_has);
+        options.session_timeout = Millis(6'000);
+        pair.first = std::make_unique<kafka::Consumer>(kafka::as_kafka(*opened).consumer(options, soon()));
+    }
+    const auto all_have = [&](auto consumer, auto has) {
+        return wait_until([&] {
+            for (Pair& pair : pairs) (pair.*consumer)->poll(10, Deadline::after(Millis(0)));
+            return std::all_of(pairs.begin(), pairs.end(), [&](Pair& pair) { return (pair.*has).size() == 2; });
+        });
+    };
+    REQUIRE(all_have(&Pair::first, &Pair::first_has));
+    for (Pair& pair : pairs) pair.second = std::make_unique<kafka::Consumer>(pair.topic->consumer(following(member(pair.topic, pair.topic.name()), pair.second_has), soon()));
+    REQUIRE(all_have(&Pair::second, &Pair::second_has));
+    for (Pair& pair : pairs) REQUIRE(ends([&] { pair.first.reset(); }));
+}
+
+TEST_CASE("a member whose topic is deleted is told so, and ends") {
+    StoreConfig config = store_config("events");
+    config.options["topic.metadata.propagation.max.ms"] = "100";
+    config.options["topic.metadata.refresh.interval.ms"] = "1000";
+    const auto opened = open_store(config);
+    std::optional<TestTopic> topic(std::in_place, 2);
+    auto consumer = std::make_unique<kafka::Consumer>(kafka::as_kafka(*opened).consumer(member(*topic, unique_name()), soon()));
+    auto producer = (*topic)->producer({}, soon());
+    for (int n = 0; n < 100; ++n) producer.send(topic->record(std::to_string(n), "v"), 0, soon());
+    producer.flush(soon());
+    read(*consumer, 100);
+    const std::string name = topic->name();
+    topic.reset();
+    const Error error = failure_of([&] { while (true) consumer->poll(1, soon()); }).error;
+    CHECK(error.message().find(name) != std::string::npos);
+    CHECK(ends([&] { consumer.reset(); }));
 }
 
 TEST_CASE("reading a topic that does not exist says so") {

@@ -104,6 +104,7 @@ Metadata Client::metadata(Deadline deadline) {
 }
 
 EventQueue::EventQueue(Client& client) : client_(client), queue_(rd_kafka_queue_new(client.handle())) {}
+EventQueue::EventQueue(Client& client, const std::string& topic, int partition) : client_(client), queue_(rd_kafka_queue_get_partition(client.handle(), topic.c_str(), partition)) {}
 EventQueue::~EventQueue() { rd_kafka_queue_destroy(queue_); }
 
 EventQueue::Event EventQueue::next(Deadline deadline) { return {rd_kafka_queue_poll(queue_, left_ms(deadline)), rd_kafka_event_destroy}; }

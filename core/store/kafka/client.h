@@ -69,6 +69,8 @@ class EventQueue {
 public:
     using Event = std::unique_ptr<rd_kafka_op_s, void (*)(rd_kafka_op_s*)>;
     explicit EventQueue(Client& client);
+    // The one that the library keeps for a partition, as it is now.
+    EventQueue(Client& client, const std::string& topic, int partition);
     ~EventQueue();
     EventQueue(const EventQueue&) = delete;
     EventQueue& operator=(const EventQueue&) = delete;

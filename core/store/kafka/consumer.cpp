@@ -15,7 +15,7 @@ namespace {
 
 constexpr Millis slice{100};            // how soon poll() notices what the library reports meanwhile
 constexpr Millis leaving_slice{10};     // how soon close() notices that the group was left
-constexpr Millis farewell{5'000};
+constexpr Millis farewell{5'000}, goodbye{1'000};
 
 int left_ms(Deadline deadline) { return static_cast<int>(std::clamp<Millis::rep>(deadline.left().count(), 1, 3'600'000)); }
 
@@ -24,6 +24,11 @@ using Message = std::unique_ptr<rd_kafka_message_t, void (*)(rd_kafka_message_t*
 
 void destroy_message(rd_kafka_message_t* message) {
     if (message != nullptr) rd_kafka_message_destroy(message);
+}
+
+// A partition that its topic loses while a member has it keeps its client from being destroyed by what is left in its queue (librdkafka before 2.6, #4724).
+void drop_all(EventQueue& queue) {
+    while (Message(rd_kafka_consume_queue(queue.get(), 0), destroy_message)) continue;
 }
 
 PartitionList new_list(std::size_t size) { return {rd_kafka_topic_partition_list_new(static_cast<int>(size)), rd_kafka_topic_partition_list_destroy}; }
@@ -96,11 +101,22 @@ Consumer::Impl::Impl(const Target& target, ConsumerOptions given, KafkaStore::Lo
     }
 }
 
-Consumer::Impl::~Impl() { close(Deadline::after(farewell)); }
+// What came behind the close is answered last of all: see there.
+Consumer::Impl::~Impl() {
+    close(Deadline::after(farewell));
+    options.on_revoked = {};   // called no more
+    given.clear();
+    while (answer(Millis(0))) continue;
+}
 
 void Consumer::Impl::rebalance(int code, rd_kafka_topic_partition_list_t* partitions) {
     rd_kafka_t* handle = client.handle();
     if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+        for (const Position& position : to_positions(*partitions)) {
+            auto& queue = given[{position.topic, position.partition}];
+            if (queue) drop_all(*queue);
+            queue = std::make_unique<EventQueue>(client, position.topic, position.partition);
+        }
         if (closed) {   // came while this member leaves: it gives them back at once, and reads none of it
             rd_kafka_error_destroy(rd_kafka_incremental_assign(handle, partitions));
             return;
@@ -117,33 +133,38 @@ void Consumer::Impl::rebalance(int code, rd_kafka_topic_partition_list_t* partit
         rd_kafka_error_destroy(rd_kafka_incremental_assign(handle, partitions));
     } else {
         if (options.on_revoked) options.on_revoked(to_positions(*partitions), rd_kafka_assignment_lost(handle) == 1);
+        // One that is no member any more has nobody to give them back to. The library would go on with what was given in exchange, nothing mostly, and that
+        // would meet the destruction; without an answer here that is safe.
+        if (closed && !is_member()) return;
         rd_kafka_error_destroy(rd_kafka_incremental_unassign(handle, partitions));
     }
 }
 
-// The library's own close never ends, and neither does the destruction behind it, when a member that was given no partitions has not heard of that yet
-// (librdkafka before 2.4, #4527). So the group is left before: a member that unsubscribed has no id any more, nothing can be given to it, and what was
-// given to it until then has been heard of once a poll behind that finds nothing.
-bool Consumer::Impl::leave(Deadline deadline) {
-    if (rd_kafka_unsubscribe(client.handle()) != RD_KAFKA_RESP_ERR_NO_ERROR) return false;
-    while (true) {
-        const std::unique_ptr<char, void (*)(char*)> id(rd_kafka_memberid(client.handle()), [](char* text) { rd_kafka_mem_free(nullptr, text); });
-        const bool left = id == nullptr || *id == '\0';
-        const Millis wait = left ? Millis(0) : std::min(leaving_slice, deadline.left());
-        const Message message(rd_kafka_consumer_poll(client.handle(), static_cast<int>(wait.count())), destroy_message);
-        if (left && !message) return true;
-        if (deadline.passed()) return false;
-    }
+bool Consumer::Impl::is_member() {
+    const std::unique_ptr<char, void (*)(char*)> id(rd_kafka_memberid(client.handle()), [](char* text) { rd_kafka_mem_free(nullptr, text); });
+    return id != nullptr && *id != '\0';
 }
 
+// Answers the library; records are dropped. True: there was something.
+bool Consumer::Impl::answer(Millis wait) { return Message(rd_kafka_consumer_poll(client.handle(), static_cast<int>(wait.count())), destroy_message) != nullptr; }
+
+// Not the library's own close: that never ends, and neither does the destruction behind it, where the member was given no partitions and has not heard of
+// that when it begins (librdkafka before 2.4, #4527). A member that unsubscribed gives back what it has, leaves, and is given nothing more.
 void Consumer::Impl::close(Deadline deadline) {
     if (std::exchange(closed, true)) return;
-    // Still joining, with others that take long: the broker gives a silent member up.
-    if (!leave(deadline)) return;
-    EventQueue queue(client);
-    const std::unique_ptr<rd_kafka_error_t, void (*)(rd_kafka_error_t*)> error(rd_kafka_consumer_close_queue(client.handle(), queue.get()), rd_kafka_error_destroy);
-    if (error) return;
-    while (rd_kafka_consumer_closed(client.handle()) == 0 && !deadline.passed()) queue.next(Deadline::after(std::min(slice, deadline.left())));
+    const bool was_member = is_member();
+    if (rd_kafka_unsubscribe(client.handle()) != RD_KAFKA_RESP_ERR_NO_ERROR) return;
+    while (is_member()) {
+        if (deadline.passed()) return;   // it joins still, with others that take long: the broker gives a silent member up
+        answer(std::min(leaving_slice, deadline.left()));
+    }
+    while (answer(Millis(0))) continue;
+    if (was_member) {   // an answer of the coordinator that comes behind its goodbye: that has been sent
+        const PartitionList any = new_list(1);
+        rd_kafka_topic_partition_list_add(any.get(), options.topics.front().c_str(), 0);
+        rd_kafka_committed(client.handle(), any.get(), left_ms(Deadline::after(std::min(goodbye, deadline.left()))));
+    }
+    for (const auto& [partition, queue] : given) drop_all(*queue);
 }
 
 Consumer::Consumer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
