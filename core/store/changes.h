@@ -103,9 +103,9 @@ struct CaptureOptions {
 class ChangeSource {
 public:
     virtual ~ChangeSource() = default;
-    // What comes within `wait`: returns as soon as a transaction is whole and no more bytes are at hand, or enough were read. An empty
-    // segment with `complete` set tells that the source has nothing below it. Throws Error(connect, retryable) when the stream broke:
-    // open it again. Error(interrupted) on `stop`.
+    // What comes within `wait`: returns as soon as a transaction is whole and no more bytes are at hand (a busy stream is asked for them once a
+    // millisecond), or enough were read. An empty segment with `complete` set tells that the source has nothing below it. Throws
+    // Error(connect, retryable) when the stream broke: open it again. Error(interrupted) on `stop`.
     virtual Segment read(Millis wait, std::stop_token stop) = 0;
     // Everything below `position` is durable wherever it goes; the source may forget it. Call it at least every few seconds, also while
     // nothing is read: the server takes silence for death. It is told about once a second, or `at_once`.

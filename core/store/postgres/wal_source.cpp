@@ -7,8 +7,10 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <thread>
 #include <utility>
 
+#include "core/base/time.h"
 #include "core/store/lsn.h"
 #include "core/store/postgres/catalog.h"
 #include "core/store/postgres/pgoutput.h"
@@ -25,6 +27,10 @@ namespace ysdb::postgres {
 
 namespace {
 
+// A busy stream would wake this process, and everybody behind it, for each of its transactions: what comes within a millisecond is told at once.
+constexpr std::chrono::microseconds breath{1'000};
+constexpr std::size_t little_bytes = 64u << 10;   // more than that of changes at once is not told for want of more
+
 constexpr std::string_view own_origin = "ysdb_partition";  // rows moved between partitions are no changes (law 11)
 
 class WalSource final : public ChangeSource {
@@ -37,6 +43,8 @@ public:
     }
 
     Segment read(Millis wait, std::stop_token stop) override {
+        if (told_little_) std::this_thread::sleep_until(read_at_ + breath);
+        read_at_ = SteadyClock::now();
         Segment segment;
         builder_.begin(segment);
         const Deadline deadline = Deadline::after(wait);
@@ -59,6 +67,7 @@ public:
         if (segment.complete <= told_) segment.complete = 0;
         else told_ = segment.complete;
         builder_.end();
+        told_little_ = segment.complete != 0 && segment.bytes < little_bytes;
         return segment;
     }
 
@@ -346,6 +355,8 @@ private:
     std::int64_t commit_micros_ = 0;
 
     std::uint64_t told_ = 0;
+    bool told_little_ = false;         // by the last read,
+    SteadyClock::time_point read_at_{};   // which began then
 };
 
 }  // namespace
