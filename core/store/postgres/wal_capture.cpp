@@ -26,6 +26,7 @@ namespace {
 
 using Params = std::vector<std::optional<std::string>>;
 
+constexpr std::string_view wal_is_gone = "58P01";   // undefined_file: requested WAL segment ... has already been removed
 constexpr std::string_view makes_slot = "SELECT pg_create_logical_replication_slot(";
 
 class WalCapture final : public ChangeCapture {
@@ -115,13 +116,17 @@ public:
         const auto replication = Connection::open(replication_target(where), "ysdb sync " + set + " snapshot", connecting(deadline));
         // A slot of its own tells a view and the position that it fits; it goes when this connection does, right after the view was taken over.
         return Snapshot::open(where, "ysdb sync " + set + " copy", tables, deadline, [&](Millis patience) {
-            try {
-                replication->query(fmt::format("SET lock_timeout = {}", patience.count()), deadline);   // which a slot's wait for older transactions is, too
-                const SqlResult slot = replication->query(
-                    fmt::format("CREATE_REPLICATION_SLOT {} TEMPORARY LOGICAL pgoutput EXPORT_SNAPSHOT", quote(fmt::format("ysdb_copy_{}_{:x}_{}", set, unix_micros_now(), ++copies_))), deadline);
-                return ExportedView{slot.row(0).text(2), slot.row(0).text(1)};
-            } catch (const Error& error) {
-                throw slot_waited(error, [&] { return connect(set, asking()); }, asking());
+            for (int tries = 1;; ++tries) {
+                try {
+                    replication->query(fmt::format("SET lock_timeout = {}", patience.count()), deadline);   // which a slot's wait for older transactions is, too
+                    const SqlResult slot = replication->query(
+                        fmt::format("CREATE_REPLICATION_SLOT {} TEMPORARY LOGICAL pgoutput EXPORT_SNAPSHOT", quote(fmt::format("ysdb_copy_{}_{:x}_{}", set, unix_micros_now(), ++copies_))), deadline);
+                    return ExportedView{slot.row(0).text(2), slot.row(0).text(1)};
+                } catch (const Error& error) {
+                    // A checkpoint was faster than the slot that reserves its WAL; another slot begins later.
+                    if (error.server_code() == wal_is_gone && tries < 3) continue;
+                    throw slot_waited(error, [&] { return connect(set, asking()); }, asking());
+                }
             }
         });
     }
