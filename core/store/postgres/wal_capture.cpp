@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <set>
 
 #include "core/base/fault.h"
@@ -78,12 +79,8 @@ public:
         const auto session = connect(set, deadline);
         for (const std::string& statement : statements(*session, set, tables, deadline)) {
             fault::point("sync.install.before");
-            try {
-                session->query(statement, deadline);
-            } catch (const Error& error) {
-                if (statement.find(makes_slot) == std::string::npos) throw;
-                throw slot_waited(error, [&] { return connect(set, asking()); }, asking());
-            }
+            if (statement.find(makes_slot) == std::string::npos) session->query(statement, deadline);
+            else make_slot(*session, set, [&] { return statement; }, deadline);
             fault::point("sync.install.after");
         }
     }
@@ -116,18 +113,11 @@ public:
         const auto replication = Connection::open(replication_target(where), "ysdb sync " + set + " snapshot", connecting(deadline));
         // A slot of its own tells a view and the position that it fits; it goes when this connection does, right after the view was taken over.
         return Snapshot::open(where, "ysdb sync " + set + " copy", tables, deadline, [&](Millis patience) {
-            for (int tries = 1;; ++tries) {
-                try {
-                    replication->query(fmt::format("SET lock_timeout = {}", patience.count()), deadline);   // which a slot's wait for older transactions is, too
-                    const SqlResult slot = replication->query(
-                        fmt::format("CREATE_REPLICATION_SLOT {} TEMPORARY LOGICAL pgoutput EXPORT_SNAPSHOT", quote(fmt::format("ysdb_copy_{}_{:x}_{}", set, unix_micros_now(), ++copies_))), deadline);
-                    return ExportedView{slot.row(0).text(2), slot.row(0).text(1)};
-                } catch (const Error& error) {
-                    // A checkpoint was faster than the slot that reserves its WAL; another slot begins later.
-                    if (error.server_code() == wal_is_gone && tries < 3) continue;
-                    throw slot_waited(error, [&] { return connect(set, asking()); }, asking());
-                }
-            }
+            replication->query(fmt::format("SET lock_timeout = {}", patience.count()), deadline);   // which a slot's wait for older transactions is, too
+            const SqlResult slot = make_slot(*replication, set, [&] {
+                return fmt::format("CREATE_REPLICATION_SLOT {} TEMPORARY LOGICAL pgoutput EXPORT_SNAPSHOT", quote(fmt::format("ysdb_copy_{}_{:x}_{}", set, unix_micros_now(), ++copies_)));
+            }, deadline);
+            return ExportedView{slot.row(0).text(2), slot.row(0).text(1)};
         });
     }
 
@@ -138,6 +128,18 @@ public:
     }
 
 private:
+    // A checkpoint may be faster than a slot that is about to reserve its WAL: the next one begins later.
+    SqlResult make_slot(Connection& session, const std::string& set, const std::function<std::string()>& statement, Deadline deadline) const {
+        for (int tries = 1;; ++tries) {
+            try {
+                return session.query(statement(), deadline);
+            } catch (const Error& error) {
+                if (error.server_code() == wal_is_gone && tries < 3) continue;
+                throw slot_waited(error, [&] { return connect(set, asking()); }, asking());
+            }
+        }
+    }
+
     Target target(Deadline deadline) const { return locator_.target(deadline); }
     Deadline asking() const { return Deadline::after(connect_timeout_); }   // what went wrong, behind a deadline that has passed
     Deadline connecting(Deadline deadline) const { return Deadline::after(std::min(deadline.left(), connect_timeout_)); }

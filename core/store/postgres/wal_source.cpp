@@ -43,8 +43,8 @@ public:
     }
 
     Segment read(Millis wait, std::stop_token stop) override {
-        if (told_little_) std::this_thread::sleep_until(read_at_ + breath);
-        read_at_ = SteadyClock::now();
+        std::this_thread::sleep_until(rests_until_);
+        const auto began = SteadyClock::now();
         Segment segment;
         builder_.begin(segment);
         const Deadline deadline = Deadline::after(wait);
@@ -67,7 +67,7 @@ public:
         if (segment.complete <= told_) segment.complete = 0;
         else told_ = segment.complete;
         builder_.end();
-        told_little_ = segment.complete != 0 && segment.bytes < little_bytes;
+        rests_until_ = segment.complete != 0 && segment.bytes < little_bytes ? began + breath : SteadyClock::time_point{};
         return segment;
     }
 
@@ -355,8 +355,7 @@ private:
     std::int64_t commit_micros_ = 0;
 
     std::uint64_t told_ = 0;
-    bool told_little_ = false;         // by the last read,
-    SteadyClock::time_point read_at_{};   // which began then
+    SteadyClock::time_point rests_until_{};   // after little was told
 };
 
 }  // namespace
